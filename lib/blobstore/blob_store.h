@@ -1,0 +1,99 @@
+// Content by digest: resumable uploads, ranged reads, and the links that say which repository may read what.
+//
+// The contract of services/store seen from inside the process; proto/strata/store/v1/blob.proto is the same on the wire.
+// Implementations: MemoryStore (tests), services/store/engine (RocksDB and extents), StoreClient (gRPC). Behaviour is pinned by
+// lib/blobstore/contract.h, which runs over all of them.
+// Thread-safe; calls block. Every call may also fail with kUnavailable, kCancelled or kDeadlineExceeded.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "absl/time/time.h"
+#include "absl/types/span.h"
+#include "lib/base/call_context.h"
+#include "lib/bytes/byte_stream.h"
+#include "lib/digest/digest.h"
+
+namespace strata::blobstore {
+
+// Where the builder keeps layers that belong to no image yet. Not a valid repository name, so no registry client reaches it.
+inline constexpr char kBuildRepository[] = "_build";
+
+struct UploadInfo {
+  std::string id;
+  uint64_t offset_bytes = 0;  // durable; where the next write must start
+  absl::Time started;
+  absl::Time last_write;
+};
+
+// One write to an upload session. Destroying it without Flush or Commit keeps the session; how much of the last write survives
+// is what GetUpload says. At most one writer a session.
+class UploadWriter : public ByteSink {
+ public:
+  // Makes everything written durable and ends this write; returns the offset then held. Call nothing afterwards.
+  virtual absl::StatusOr<uint64_t> Flush() = 0;
+
+  // Makes the blob readable in the session's repository and ends the session. Committing content that the store has already
+  // succeeds and keeps one copy. `size_bytes` is checked when given. Call nothing afterwards.
+  // kInvalidArgument: the bytes do not hash to `digest` or have another size; the session is discarded.
+  virtual absl::Status Commit(const Digest& digest, std::optional<uint64_t> size_bytes = std::nullopt) = 0;
+};
+
+class BlobReader : public ByteSource {
+ public:
+  // Of the whole blob, whatever range is read.
+  virtual uint64_t size_bytes() const = 0;
+};
+
+class BlobStore {
+ public:
+  virtual ~BlobStore() = default;
+
+  // Returns the session's id. `algorithm` is the hash to run while bytes arrive.
+  // kInvalidArgument: bad repository name.
+  virtual absl::StatusOr<std::string> StartUpload(const CallContext& context, absl::string_view repository,
+                                                  DigestAlgorithm algorithm) = 0;
+
+  // kNotFound: no such session in this repository.
+  virtual absl::StatusOr<UploadInfo> GetUpload(const CallContext& context, absl::string_view repository,
+                                               absl::string_view upload_id) = 0;
+  virtual absl::Status CancelUpload(const CallContext& context, absl::string_view repository,
+                                    absl::string_view upload_id) = 0;
+
+  // Begins a write at `offset_bytes` (absent: wherever the session is).
+  // kNotFound: no such session. kOutOfRange: not the offset held, which the message names. kAborted: another writer is at it.
+  virtual absl::StatusOr<std::unique_ptr<UploadWriter>> OpenUpload(const CallContext& context, absl::string_view repository,
+                                                                   absl::string_view upload_id,
+                                                                   std::optional<uint64_t> offset_bytes) = 0;
+
+  // Reads [offset, offset + length) of a blob; length absent: to the end. An empty repository means any (services only).
+  // kNotFound: not linked there. kOutOfRange: offset past the end. kDataLoss, also from Read(): stored bytes are damaged.
+  virtual absl::StatusOr<std::unique_ptr<BlobReader>> OpenBlob(const CallContext& context, absl::string_view repository,
+                                                               const Digest& digest, uint64_t offset_bytes = 0,
+                                                               std::optional<uint64_t> length_bytes = std::nullopt) = 0;
+
+  // Size of each digest that the repository (empty: any) can read, in order; absent where it cannot. At most 10000 digests.
+  virtual absl::StatusOr<std::vector<std::optional<uint64_t>>> StatBlobs(const CallContext& context,
+                                                                         absl::string_view repository,
+                                                                         absl::Span<const Digest> digests) = 0;
+
+  // Lets `repository` read blobs that `from_repository` (empty: any) can read. All or nothing. kNotFound: one is not there.
+  virtual absl::Status LinkBlobs(const CallContext& context, absl::string_view repository,
+                                 absl::string_view from_repository, absl::Span<const Digest> digests) = 0;
+
+  // kNotFound: there is no such link.
+  virtual absl::Status UnlinkBlob(const CallContext& context, absl::string_view repository, const Digest& digest) = 0;
+};
+
+// Uploads all of `source` in one session: start, write, commit. Used by everybody who has the whole content at hand.
+absl::Status UploadBlob(BlobStore& store, const CallContext& context, absl::string_view repository, ByteSource& source,
+                        const Digest& digest, std::optional<uint64_t> size_bytes = std::nullopt);
+
+}  // namespace strata::blobstore

@@ -1,0 +1,21 @@
+#include "lib/base/status.h"
+#include "lib/blobstore/blob_store.h"
+
+namespace strata::blobstore {
+
+absl::Status UploadBlob(BlobStore& store, const CallContext& context, absl::string_view repository, ByteSource& source,
+                        const Digest& digest, std::optional<uint64_t> size_bytes) {
+  STRATA_ASSIGN_OR_RETURN(const std::string id, store.StartUpload(context, repository, digest.algorithm()));
+  absl::Status status;
+  {
+    auto writer = store.OpenUpload(context, repository, id, 0);
+    status = writer.status();
+    if (status.ok()) status = CopyBytes(source, **writer).status();
+    if (status.ok()) return (*writer)->Commit(digest, size_bytes);
+  }
+  // The session would expire by itself; cancelling frees its bytes now. The first error is the one worth telling.
+  store.CancelUpload(context, repository, id).IgnoreError();
+  return status;
+}
+
+}  // namespace strata::blobstore
