@@ -1,0 +1,38 @@
+// One HTTP request as a handler sees it: the head is complete and validated, the body is still on its way.
+// Spec: RFC 9110, RFC 9112.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+
+#include "lib/bytes/byte_stream.h"
+#include "lib/http/headers.h"
+#include "lib/http/url.h"
+
+namespace strata::http {
+
+// Used by the handler's thread only, valid until the handler returns.
+struct Request {
+  explicit Request(ByteSource& body) : body(body) {}
+
+  std::string method;     // as sent: "GET"; a token
+  std::string target;     // as sent: "/v2/a%2Fb?x=1"
+  std::string path;       // percent-decoded once: "/v2/a/b"; begins with "/", no control characters ("*" for "OPTIONS *")
+  std::string raw_query;  // as sent, without "?"
+  QueryParameters query;
+  Headers headers;
+  std::string peer;  // "127.0.0.1:40312", "[::1]:40312" or "unix"
+  // As declared by the client; nullopt for a chunked body. 0 when there is no body.
+  std::optional<uint64_t> content_length;
+
+  // Reads the body, at its end 0. Blocks; a client that makes no progress fails it with kDeadlineExceeded, one that goes
+  // away or breaks the chunk framing with kUnavailable or kInvalidArgument. The first read answers "Expect: 100-continue".
+  // Nothing here limits the size: a handler that stores what it reads sets its own limit.
+  // Whatever the handler leaves unread is skipped up to 64 KiB; beyond that the connection is closed after the response.
+  ByteSource& body;
+
+  bool has_body() const { return !content_length.has_value() || *content_length > 0; }
+};
+
+}  // namespace strata::http
