@@ -1,0 +1,155 @@
+#include "services/registry/routes/router.h"
+
+#include <random>
+#include <utility>
+
+#include "absl/strings/ascii.h"
+#include "absl/strings/escaping.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+#include "lib/base/status.h"
+#include "services/registry/repository/name.h"
+#include "services/registry/routes/base.h"
+#include "services/registry/routes/blobs.h"
+#include "services/registry/routes/catalog.h"
+#include "services/registry/routes/errors.h"
+#include "services/registry/routes/manifests.h"
+#include "services/registry/routes/referrers.h"
+#include "services/registry/routes/search.h"
+#include "services/registry/routes/tags.h"
+#include "services/registry/routes/uploads.h"
+
+namespace strata::registry {
+namespace {
+
+constexpr size_t kMaxRequestIdBytes = 64;
+
+struct RouteRow {
+  Endpoint endpoint;
+  absl::string_view method;  // HEAD goes with GET
+  Action action;
+  absl::Status (*run)(const Exchange&);
+};
+
+constexpr RouteRow kRoutes[] = {
+    {Endpoint::kBase, "GET", Action::kEnter, GetBase},
+    {Endpoint::kExtensions, "GET", Action::kEnter, GetExtensions},
+    {Endpoint::kCatalog, "GET", Action::kListRepositories, ListCatalog},
+    {Endpoint::kLegacyPing, "GET", Action::kEnter, LegacyPing},
+    {Endpoint::kLegacySearch, "GET", Action::kListRepositories, SearchRepositories},
+    {Endpoint::kBlob, "GET", Action::kPull, GetBlob},
+    {Endpoint::kBlob, "DELETE", Action::kDelete, DeleteBlob},
+    {Endpoint::kUploads, "POST", Action::kPush, StartUpload},
+    {Endpoint::kUpload, "GET", Action::kPush, GetUpload},
+    {Endpoint::kUpload, "PATCH", Action::kPush, PatchUpload},
+    {Endpoint::kUpload, "PUT", Action::kPush, FinishUpload},
+    {Endpoint::kUpload, "DELETE", Action::kPush, CancelUpload},
+    {Endpoint::kManifest, "GET", Action::kPull, GetManifest},
+    {Endpoint::kManifest, "PUT", Action::kPush, PutManifest},
+    {Endpoint::kManifest, "DELETE", Action::kDelete, DeleteManifest},
+    {Endpoint::kTags, "GET", Action::kPull, ListTags},
+    {Endpoint::kReferrers, "GET", Action::kPull, ListReferrers},
+};
+
+const RouteRow* FindRow(Endpoint endpoint, absl::string_view method) {
+  if (method == "HEAD") method = "GET";
+  for (const RouteRow& row : kRoutes) {
+    if (row.endpoint == endpoint && row.method == method) return &row;
+  }
+  return nullptr;
+}
+
+std::string AllowedMethods(Endpoint endpoint) {
+  std::string methods;
+  for (const RouteRow& row : kRoutes) {
+    if (row.endpoint != endpoint) continue;
+    absl::StrAppend(&methods, methods.empty() ? "" : ", ", row.method, row.method == "GET" ? ", HEAD" : "");
+  }
+  return methods;
+}
+
+bool IsPlainId(absl::string_view id) {
+  if (id.empty() || id.size() > kMaxRequestIdBytes) return false;
+  for (const char c : id) {
+    if (!absl::ascii_isalnum(c) && c != '-' && c != '_' && c != '.') return false;
+  }
+  return true;
+}
+
+std::string RandomPrefix() {
+  std::random_device random;
+  return absl::StrFormat("%08x", random());
+}
+
+bool HasRepository(Endpoint endpoint) {
+  switch (endpoint) {
+    case Endpoint::kBase:
+    case Endpoint::kCatalog:
+    case Endpoint::kExtensions:
+    case Endpoint::kLegacyPing:
+    case Endpoint::kLegacySearch:
+      return false;
+    default:
+      return true;
+  }
+}
+
+}  // namespace
+
+Router::Router(Services services, const Clock& clock, Observer observer)
+    : services_(std::move(services)), clock_(clock), observer_(std::move(observer)), id_prefix_(RandomPrefix()) {}
+
+std::string Router::RequestId(const http::Request& request) {
+  const absl::string_view given = request.headers.Get("X-Request-Id");
+  if (IsPlainId(given)) return std::string(given);
+  return absl::StrFormat("%s-%x", id_prefix_, next_id_.fetch_add(1, std::memory_order_relaxed));
+}
+
+absl::Status Router::Dispatch(const http::Request& request, http::ResponseWriter& response,
+                              const CallContext& context) const {
+  const auto route = ParsePath(request.path);
+  if (!route) {
+    return absl::NotFoundError(
+        absl::StrCat("there is nothing at \"", absl::CHexEscape(absl::string_view(request.path).substr(0, 120)), "\""));
+  }
+  if (HasRepository(route->endpoint)) {
+    STRATA_RETURN_IF_ERROR(About(Subject::kName, CheckRepositoryName(route->repository)));
+  }
+  const RouteRow* row = FindRow(route->endpoint, request.method);
+  if (row == nullptr) {
+    const std::string allowed = AllowedMethods(route->endpoint);
+    response.headers().Set("Allow", allowed);
+    return absl::UnimplementedError(absl::StrCat("this address answers ", allowed, ", not ",
+                                                 absl::CHexEscape(absl::string_view(request.method).substr(0, 20))));
+  }
+  const Exchange exchange{services_, request, response, *route, context};
+  STRATA_RETURN_IF_ERROR(exchange.Authorize(row->action, route->repository));
+  return row->run(exchange);
+}
+
+void Router::Handle(const http::Request& request, http::ResponseWriter& response) {
+  const absl::Time started = clock_.Now();
+  CallContext context;
+  context.request_id = RequestId(request);
+  response.headers().Set("Docker-Distribution-API-Version", "registry/2.0");
+  response.headers().Set("X-Content-Type-Options", "nosniff");
+  response.headers().Set("X-Request-Id", context.request_id);
+  absl::Status outcome = Dispatch(request, response, context);
+  if (!outcome.ok()) {
+    const absl::Status sent = SendError(response, outcome, context.request_id);
+    if (!sent.ok()) outcome = Annotate(outcome, absl::StrCat("the answer could not be sent (", sent.message(), ")"));
+  }
+  observer_({
+      .method = request.method,
+      .path = request.path,
+      .peer = request.peer,
+      .request_id = context.request_id,
+      .user_agent = std::string(request.headers.Get("User-Agent")),
+      .http_status = response.status(),
+      .response_bytes = response.body_bytes_sent(),
+      .duration = clock_.Now() - started,
+      .outcome = std::move(outcome),
+  });
+}
+
+}  // namespace strata::registry

@@ -1,0 +1,55 @@
+// The registry's request handler: finds the endpoint, checks names and permissions, runs the route, answers its errors.
+//
+// Every route is a row of one table (router.cc): endpoint, method, the permission it needs, the function.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <functional>
+#include <string>
+
+#include "absl/time/time.h"
+#include "lib/base/clock.h"
+#include "lib/http/request.h"
+#include "lib/http/response.h"
+#include "services/registry/routes/exchange.h"
+
+namespace strata::registry {
+
+// What the access log and the metrics learn of a request that is over.
+struct RequestRecord {
+  std::string method;
+  std::string path;
+  std::string peer;
+  std::string request_id;
+  std::string user_agent;
+  int http_status = 0;
+  uint64_t response_bytes = 0;  // content sent
+  absl::Duration duration;
+  absl::Status outcome;  // why it failed, in full
+};
+
+// Thread-safe.
+class Router {
+ public:
+  // Called on the request's thread when its answer is out.
+  using Observer = std::function<void(const RequestRecord&)>;
+
+  // What `services` refers to, and `clock`, outlive the router.
+  Router(Services services, const Clock& clock, Observer observer);
+
+  void Handle(const http::Request& request, http::ResponseWriter& response);
+
+ private:
+  // The client's X-Request-Id when it is short and plain, else a new one.
+  std::string RequestId(const http::Request& request);
+  absl::Status Dispatch(const http::Request& request, http::ResponseWriter& response, const CallContext& context) const;
+
+  const Services services_;
+  const Clock& clock_;
+  const Observer observer_;
+  const std::string id_prefix_;  // random: ids of two replicas differ
+  std::atomic<uint64_t> next_id_{1};
+};
+
+}  // namespace strata::registry
