@@ -39,9 +39,10 @@ void BlockSink::Work(const BlockTransform& transform) {
     while (!stop_ && slots_[next_to_work_].state != State::kQueued) queued_.Wait(mutex_);
     if (stop_) break;
     Slot& slot = slots_[next_to_work_];
+    // While it is kWorking the slot belongs to this worker alone, even when `next_to_work_` comes round to it again.
+    slot.state = State::kWorking;
     next_to_work_ = (next_to_work_ + 1) % slots_.size();
     mutex_.Unlock();
-    // The slot belongs to this worker until it is kDone: `next_to_work_` has passed it, and the writer waits for kDone.
     absl::StatusOr<size_t> size =
         transform(absl::string_view(slot.input.get(), slot.input_size), slot.output.get(), options_.output_capacity);
     mutex_.Lock();

@@ -3,7 +3,7 @@
 // What is written depends on the input and the block size only, never on the number of threads or their timing. At most
 // `threads + 1` blocks are held, so memory is (threads + 1) * (block_bytes + output_capacity).
 //
-//   Write() -> [filling] -> [queued] -> (a worker) -> [done] -> written to `inner` by the thread that calls Write() or Finish()
+//   Write() -> [filling] -> [queued] -> [working] -> [done] -> written to `inner` by the thread that calls Write() or Finish()
 #pragma once
 
 #include <cstddef>
@@ -43,7 +43,7 @@ class BlockSink final : public ByteSink {
   absl::Status Finish();
 
  private:
-  enum class State { kFilling, kQueued, kDone };
+  enum class State { kFilling, kQueued, kWorking, kDone };
   struct Slot {
     std::unique_ptr<char[]> input;
     size_t input_size = 0;
