@@ -2,7 +2,7 @@
 //
 //   *      any run of characters but '/'         ?      any one character but '/'
 //   [a-z]  one of a class, [^a-z] none of it     \c     the character c
-//   **     (kDoubleStar only) any number of whole path components, none included; at the end: anything at all
+//   **     (kDoubleStar only) nothing, or anything that ends with a '/': "**/x" is x in any folder; at the end: anything at all
 //
 // Characters are UTF-8 code points. Matching takes time in proportion to pattern length times path length, whatever the
 // pattern. Pattern is a value type; thread-compatible.
