@@ -1,0 +1,456 @@
+#include "lib/http/server.h"
+
+#include <fcntl.h>
+#include <stdlib.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <deque>
+#include <future>
+#include <thread>
+
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "absl/synchronization/notification.h"
+#include "lib/base/unique_fd.h"
+#include "lib/http/range.h"
+#include "lib/http/socket_for_test.h"
+#include "lib/testing/scratch_dir.h"
+#include "lib/testing/status_matchers.h"
+
+namespace strata::http {
+namespace {
+
+using ::testing::EndsWith;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+using ::testing::Not;
+using ::testing::StartsWith;
+using testing::StatusIs;
+
+std::unique_ptr<Server> StartServer(Handler handler, ServerOptions options = {}) {
+  auto server = Server::Start(std::move(options), std::move(handler));
+  EXPECT_OK(server);
+  return *std::move(server);
+}
+
+// Answers with what it understood of the request, body included.
+void Echo(const Request& request, ResponseWriter& response) {
+  const absl::StatusOr<std::string> body = ReadAll(request.body, 64 << 20);
+  if (!body.ok()) {
+    response.SetStatus(400);
+    response.SendText("text/plain", body.status().message()).IgnoreError();
+    return;
+  }
+  response.SendText("text/plain", absl::StrCat(request.method, " ", request.path, " [", *body, "]")).IgnoreError();
+}
+
+std::string Get(absl::string_view path) { return absl::StrCat("GET ", path, " HTTP/1.1\r\nHost: x\r\n\r\n"); }
+
+TEST(ServerTest, KeepsTheConnectionForFurtherRequests) {
+  const auto server = StartServer(Echo);
+  SocketForTest client(server->port());
+  for (const char* path : {"/a", "/b%20c", "/d?e=f"}) {
+    client.Send(Get(path));
+    EXPECT_THAT(client.ReadResponse(), StartsWith("HTTP/1.1 200 OK\r\nDate: ")) << path;
+  }
+  EXPECT_EQ(server->connections(), 1u);
+  client.Send("GET /last HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
+  EXPECT_THAT(client.ReadToEnd(), ::testing::AllOf(HasSubstr("Connection: close\r\n"), EndsWith("GET /last []")));
+}
+
+TEST(ServerTest, AnswersPipelinedRequestsInOrder) {
+  const auto server = StartServer(Echo);
+  SocketForTest client(server->port());
+  std::string requests;
+  for (int i = 0; i < 100; ++i) {
+    absl::StrAppend(&requests, "POST /", i, " HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\n\r\nabc");
+  }
+  client.Send(requests);
+  for (int i = 0; i < 100; ++i) EXPECT_THAT(client.ReadResponse(), EndsWith(absl::StrCat("POST /", i, " [abc]")));
+}
+
+TEST(ServerTest, ReadsChunkedBodiesHoweverTheyAreCut) {
+  const auto server = StartServer(Echo);
+  SocketForTest client(server->port());
+  const std::string request =
+      "PATCH /u HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n"
+      "5\r\nhello\r\n1;ext=\"v\"\r\n \r\n00A\r\n0123456789\r\n0\r\nTrailer: t\r\n\r\n";
+  client.Send(request);
+  EXPECT_THAT(client.ReadResponse(), EndsWith("PATCH /u [hello 0123456789]"));
+  for (const char c : request) client.Send(absl::string_view(&c, 1));
+  client.Send(Get("/next"));
+  EXPECT_THAT(client.ReadResponse(), EndsWith("PATCH /u [hello 0123456789]"));
+  EXPECT_THAT(client.ReadResponse(), EndsWith("GET /next []"));
+}
+
+TEST(ServerTest, RefusesBrokenChunks) {
+  const auto server = StartServer(Echo);
+  for (const char* body : {"5\r\nhelloX\r\n0\r\n\r\n", "-1\r\n\r\n", "\r\n", "g\r\n", "0x5\r\nhello\r\n", "5 5\r\nhello\r\n",
+                           "1000000000000000\r\n", "5\nhello\r\n0\r\n\r\n", "5\r\nhello0\r\n\r\n"}) {
+    SocketForTest client(server->port());
+    client.Send(absl::StrCat("PUT /u HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n", body));
+    EXPECT_THAT(client.ReadToEnd(), ::testing::AllOf(StartsWith("HTTP/1.1 400"), HasSubstr("chunk framing"))) << body;
+  }
+}
+
+TEST(ServerTest, HeadCarriesTheLengthOfGetAndNoBody) {
+  const auto server = StartServer([](const Request& request, ResponseWriter& response) {
+    if (request.path == "/stream") {
+      auto sink = response.StartStream(1000);
+      EXPECT_OK((*sink)->Write(std::string(1000, 'x')));
+      EXPECT_OK(response.Finish());
+    } else if (request.path == "/declared") {
+      response.headers().Set("Content-Length", "77");
+      EXPECT_OK(response.SendEmpty());
+    } else {
+      EXPECT_OK(response.SendBytes("12345"));
+    }
+  });
+  SocketForTest client(server->port());
+  for (const auto& [path, length] : std::vector<std::pair<std::string, int>>{{"/", 5}, {"/stream", 1000}, {"/declared", 77}}) {
+    client.Send(absl::StrCat("HEAD ", path, " HTTP/1.1\r\nHost: x\r\n\r\n"));
+    EXPECT_THAT(client.ReadHead(), HasSubstr(absl::StrCat("Content-Length: ", length, "\r\n")));
+  }
+  client.Send(Get("/"));
+  EXPECT_THAT(client.ReadHead(), StartsWith("HTTP/1.1 200"));
+}
+
+TEST(ServerTest, StreamsAreChunkedWhenTheLengthIsUnknown) {
+  const auto server = StartServer([](const Request&, ResponseWriter& response) {
+    auto sink = response.StartStream();
+    EXPECT_OK((*sink)->Write("hello"));
+    EXPECT_OK((*sink)->Write(""));
+    EXPECT_OK((*sink)->Write(std::string(26, 'z')));
+    EXPECT_OK(response.Finish());
+  });
+  SocketForTest client(server->port());
+  client.Send(Get("/"));
+  EXPECT_THAT(client.ReadHead(), HasSubstr("Transfer-Encoding: chunked\r\n"));
+  const std::string want = absl::StrCat("5\r\nhello\r\n1a\r\n", std::string(26, 'z'), "\r\n0\r\n\r\n");
+  EXPECT_EQ(client.ReadBytes(want.size()), want);
+  SocketForTest old(server->port());
+  old.Send("GET / HTTP/1.0\r\n\r\n");
+  EXPECT_THAT(old.ReadToEnd(), EndsWith(absl::StrCat("\r\n\r\nhello", std::string(26, 'z'))));
+}
+
+TEST(ServerTest, StatusesWithoutContentHaveNone) {
+  const auto server = StartServer([](const Request& request, ResponseWriter& response) {
+    response.SetStatus(request.path == "/304" ? 304 : request.path == "/204" ? 204 : 202);
+    EXPECT_OK(response.SendEmpty());
+  });
+  SocketForTest client(server->port());
+  for (const char* path : {"/204", "/304"}) {
+    client.Send(Get(path));
+    EXPECT_THAT(client.ReadHead(), Not(HasSubstr("Content-Length"))) << path;
+  }
+  client.Send(Get("/202"));
+  EXPECT_THAT(client.ReadHead(), HasSubstr("Content-Length: 0\r\n"));
+}
+
+TEST(ServerTest, SendsFilesAndParts) {
+  testing::ScratchDir dir;
+  std::string content;
+  while (content.size() < 5'000'000) absl::StrAppend(&content, content.size(), ",");
+  testing::WriteFile(dir.Join("blob"), content);
+  const UniqueFd file(::open(dir.Join("blob").c_str(), O_RDONLY | O_CLOEXEC));
+  const auto server = StartServer([&](const Request& request, ResponseWriter& response) {
+    const auto ranges = ParseRange(request.headers.Get("Range"), content.size());
+    if (!ranges.ok()) return response.SendFile(file.get(), 0, content.size()).IgnoreError();
+    response.SetStatus(206);
+    response.headers().Set("Content-Range", FormatContentRange(ranges->front(), content.size()));
+    response.SendFile(file.get(), ranges->front().first, ranges->front().size_bytes()).IgnoreError();
+  });
+  SocketForTest client(server->port());
+  client.Send(Get("/"));
+  const std::string whole = client.ReadResponse();
+  EXPECT_TRUE(absl::EndsWith(whole, content));
+  EXPECT_THAT(whole.substr(0, 300), HasSubstr(absl::StrCat("Content-Length: ", content.size())));
+  client.Send("GET / HTTP/1.1\r\nHost: x\r\nRange: bytes=100001-400000\r\n\r\n");
+  const std::string part = client.ReadResponse();
+  EXPECT_THAT(part.substr(0, 300), HasSubstr(absl::StrCat("Content-Range: bytes 100001-400000/", content.size())));
+  EXPECT_TRUE(absl::EndsWith(part, "\r\n\r\n" + content.substr(100001, 300000)));
+  client.Send("GET / HTTP/1.1\r\nHost: x\r\nRange: bytes=7-9\r\n\r\n");
+  EXPECT_THAT(client.ReadResponse(), EndsWith("\r\n\r\n" + content.substr(7, 3)));
+}
+
+TEST(ServerTest, AFileThatShrankTruncatesTheResponse) {
+  testing::ScratchDir dir;
+  testing::WriteFile(dir.Join("blob"), std::string(100'000, 'x'));
+  const UniqueFd file(::open(dir.Join("blob").c_str(), O_RDONLY | O_CLOEXEC));
+  const auto server = StartServer([&](const Request&, ResponseWriter& response) {
+    EXPECT_THAT(response.SendFile(file.get(), 0, 1'000'000), StatusIs(absl::StatusCode::kDataLoss, "shrank"));
+  });
+  SocketForTest client(server->port());
+  client.Send(Get("/"));
+  EXPECT_LT(client.ReadToEnd().size(), 1'000'000u);
+}
+
+TEST(ServerTest, RefusesRequestsThatOthersCouldReadDifferently) {
+  const auto server = StartServer(Echo);
+  const std::vector<std::pair<std::string, int>> cases = {
+      {"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", 400},
+      {"POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\nTransfer-Encoding: identity\r\n\r\n", 400},
+      {"POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: gzip, chunked\r\n\r\n", 501},
+      {"POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: \x0b" "chunked\r\n\r\n", 400},
+      {"POST / HTTP/1.0\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n", 400},
+      {"POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding : chunked\r\n\r\n", 400},
+      {"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\nContent-Length: 1\r\n\r\na", 400},
+      {"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 1, 1\r\n\r\na", 400},
+      {"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: +1\r\n\r\na", 400},
+      {"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: -1\r\n\r\n", 400},
+      {"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 0x1\r\n\r\n", 400},
+      {"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 99999999999999999999\r\n\r\n", 400},
+      {"POST / HTTP/1.1\r\nHost: x\r\nContent-Length:\r\n\r\n", 400},
+      {"GET / HTTP/1.1\r\nHost: x\r\nA: b\r\n c\r\n\r\n", 400},
+      {"GET / HTTP/1.1\nHost: x\n\n", 400},
+      {"GET / HTTP/1.1\r\nHost: x\r\nA: b\rc\r\n\r\n", 400},
+      {"GET / HTTP/1.1\r\nHost: x\r\nHost: y\r\n\r\n", 400},
+      {"GET / HTTP/1.1\r\n\r\n", 400},
+      {std::string("GET / HTTP/1.1\r\nHost: x\r\nA: b\0c\r\n\r\n", 37), 400},
+      {"GET /%00 HTTP/1.1\r\nHost: x\r\n\r\n", 400},
+      {"GET /%0a HTTP/1.1\r\nHost: x\r\n\r\n", 400},
+      {"GET /%zz HTTP/1.1\r\nHost: x\r\n\r\n", 400},
+      {"GET /a?b=%2 HTTP/1.1\r\nHost: x\r\n\r\n", 400},
+      {"GET a HTTP/1.1\r\nHost: x\r\n\r\n", 400},
+      {"GET  / HTTP/1.1\r\nHost: x\r\n\r\n", 400},
+      {"GET /\r\nHost: x\r\n\r\n", 400},
+      {"G(T / HTTP/1.1\r\nHost: x\r\n\r\n", 400},
+      {"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", 505},
+      {"\x16\x03\x01\n\n", 400},
+  };
+  for (const auto& [bytes, status] : cases) {
+    SCOPED_TRACE(bytes);
+    SocketForTest client(server->port());
+    client.Send(bytes);
+    EXPECT_THAT(client.ReadToEnd(), ::testing::AllOf(StartsWith(absl::StrCat("HTTP/1.1 ", status, " ")), HasSubstr("Connection: close")));
+  }
+}
+
+TEST(ServerTest, AnswersHeadsThatAreTooLarge) {
+  const auto server = StartServer(Echo);
+  SocketForTest endless(server->port());
+  endless.TrySend(absl::StrCat("GET /", std::string(100'000, 'a')));
+  EXPECT_THAT(endless.ReadToEnd(), StartsWith("HTTP/1.1 431 "));
+  SocketForTest complete(server->port());
+  complete.Send(absl::StrCat("GET / HTTP/1.1\r\nHost: x\r\nA: ", std::string(16'384, 'a'), "\r\n\r\n"));
+  EXPECT_THAT(complete.ReadToEnd(), StartsWith("HTTP/1.1 431 "));
+  SocketForTest fits(server->port());
+  fits.Send(absl::StrCat("GET / HTTP/1.1\r\nHost: x\r\nA: ", std::string(16'000, 'a'), "\r\n\r\n"));
+  EXPECT_THAT(fits.ReadResponse(), StartsWith("HTTP/1.1 200 "));
+}
+
+TEST(ServerTest, SlowHeadsTimeOut) {
+  ServerOptions options;
+  options.header_timeout = absl::Milliseconds(100);
+  const auto server = StartServer(Echo, options);
+  SocketForTest client(server->port());
+  client.Send("GET / HT");
+  EXPECT_THAT(client.ReadToEnd(), StartsWith("HTTP/1.1 408 "));
+}
+
+TEST(ServerTest, IdleConnectionsAreClosedQuietly) {
+  ServerOptions options;
+  options.idle_timeout = absl::Milliseconds(100);
+  const auto server = StartServer(Echo, options);
+  SocketForTest client(server->port());
+  EXPECT_TRUE(client.AtEnd());
+}
+
+TEST(ServerTest, ABodyThatStopsMovingFails) {
+  ServerOptions options;
+  options.min_progress_timeout = absl::Milliseconds(100);
+  std::promise<absl::Status> read;
+  const auto server = StartServer(
+      [&read](const Request& request, ResponseWriter& response) {
+        read.set_value(ReadAll(request.body, 1000).status());
+        response.SetStatus(408);
+        response.SendEmpty().IgnoreError();
+      },
+      options);
+  SocketForTest client(server->port());
+  client.Send("PUT / HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\nabc");
+  EXPECT_THAT(read.get_future().get(), StatusIs(absl::StatusCode::kDeadlineExceeded, "no progress"));
+  EXPECT_THAT(client.ReadToEnd(), StartsWith("HTTP/1.1 408 "));
+}
+
+TEST(ServerTest, AClientThatDoesNotReadFailsTheResponse) {
+  ServerOptions options;
+  options.min_progress_timeout = absl::Milliseconds(100);
+  std::promise<absl::Status> written;
+  const auto server = StartServer(
+      [&written](const Request&, ResponseWriter& response) { written.set_value(response.SendBytes(std::string(64 << 20, 'x'))); }, options);
+  SocketForTest client(server->port());
+  client.Send(Get("/"));
+  EXPECT_THAT(written.get_future().get(), StatusIs(absl::StatusCode::kDeadlineExceeded, "no progress"));
+}
+
+TEST(ServerTest, AClientThatGoesAwayFailsTheBody) {
+  std::promise<absl::Status> read;
+  const auto server = StartServer(
+      [&read](const Request& request, ResponseWriter&) { read.set_value(ReadAll(request.body, 1000).status()); });
+  SocketForTest client(server->port());
+  client.Send("PUT / HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\nabc");
+  client.Close();
+  EXPECT_THAT(read.get_future().get(), StatusIs(absl::StatusCode::kUnavailable, ""));
+}
+
+TEST(ServerTest, AnswersExpectWhenTheBodyIsReadAndOnlyThen) {
+  const auto server = StartServer([](const Request& request, ResponseWriter& response) {
+    if (request.path == "/read") return Echo(request, response);
+    response.SetStatus(401);
+    response.SendEmpty().IgnoreError();
+  });
+  const std::string rest = " HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\nExpect: 100-continue\r\n\r\n";
+  SocketForTest client(server->port());
+  client.Send("PUT /read" + rest);
+  EXPECT_EQ(client.ReadHead(), "HTTP/1.1 100 Continue\r\n\r\n");
+  client.Send("abc");
+  EXPECT_THAT(client.ReadResponse(), EndsWith("[abc]"));
+  client.Send("PUT /refused" + rest);
+  EXPECT_THAT(client.ReadHead(), ::testing::AllOf(StartsWith("HTTP/1.1 401"), HasSubstr("Connection: close")));
+  client.CloseWriting();
+  EXPECT_TRUE(client.AtEnd());
+}
+
+TEST(ServerTest, SkipsAShortUnreadBodyAndClosesOnALongOne) {
+  const auto server = StartServer([](const Request&, ResponseWriter& response) { response.SendBytes("no").IgnoreError(); });
+  SocketForTest client(server->port());
+  client.Send(absl::StrCat("PUT / HTTP/1.1\r\nHost: x\r\nContent-Length: 60000\r\n\r\n", std::string(60'000, 'b'), Get("/")));
+  EXPECT_THAT(client.ReadResponse(), EndsWith("no"));
+  EXPECT_THAT(client.ReadResponse(), EndsWith("no"));
+  client.Send(absl::StrCat("PUT / HTTP/1.1\r\nHost: x\r\nContent-Length: 200000\r\n\r\n", std::string(200'000, 'b')));
+  EXPECT_THAT(client.ReadToEnd(), ::testing::AllOf(HasSubstr("Connection: close"), EndsWith("no")));
+}
+
+TEST(ServerTest, HandlersThatFailGiveAnErrorOrATruncatedResponse) {
+  const auto server = StartServer([](const Request& request, ResponseWriter& response) {
+    if (request.path == "/silent") return;
+    if (request.path == "/throws") throw std::runtime_error("x");
+    if (request.path == "/injects") {
+      response.headers().Set("Location", "/a\r\nSet-Cookie: b");
+      EXPECT_THAT(response.SendEmpty(), StatusIs(absl::StatusCode::kInvalidArgument, "Location"));
+      return;
+    }
+    auto sink = response.StartStream(request.path == "/short" ? std::optional<uint64_t>(100) : std::nullopt);
+    EXPECT_OK((*sink)->Write("partial"));
+  });
+  for (const char* path : {"/silent", "/throws", "/injects"}) {
+    SocketForTest client(server->port());
+    client.Send(Get(path));
+    EXPECT_THAT(client.ReadResponse(), ::testing::AllOf(StartsWith("HTTP/1.1 500"), Not(HasSubstr("Set-Cookie")))) << path;
+  }
+  for (const char* path : {"/short", "/chunked"}) {
+    SocketForTest client(server->port());
+    client.Send(Get(path));
+    EXPECT_THAT(client.ReadToEnd(), ::testing::AllOf(HasSubstr("partial"), Not(HasSubstr("\r\n0\r\n\r\n")))) << path;
+  }
+}
+
+TEST(ServerTest, NeverSendsMoreThanDeclared) {
+  const auto server = StartServer([](const Request&, ResponseWriter& response) {
+    auto sink = response.StartStream(3);
+    EXPECT_THAT((*sink)->Write("four"), StatusIs(absl::StatusCode::kInvalidArgument, "Content-Length"));
+  });
+  SocketForTest client(server->port());
+  client.Send(Get("/"));
+  EXPECT_THAT(client.ReadToEnd(), Not(HasSubstr("four")));
+}
+
+TEST(ServerTest, ThousandIdleConnectionsDoNotBlockABusyOne) {
+  rlimit limit{};
+  ASSERT_EQ(::getrlimit(RLIMIT_NOFILE, &limit), 0);
+  limit.rlim_cur = limit.rlim_max;
+  ::setrlimit(RLIMIT_NOFILE, &limit);
+  ServerOptions options;
+  options.worker_threads = 2;
+  const auto server = StartServer(Echo, options);
+  std::deque<SocketForTest> idle;
+  for (int i = 0; i < 1000; ++i) {
+    idle.emplace_back(server->port());
+    if (i % 2 == 0) idle.back().Send("GET /slow");
+  }
+  SocketForTest busy(server->port());
+  for (int i = 0; i < 100; ++i) {
+    busy.Send(Get("/busy"));
+    EXPECT_THAT(busy.ReadResponse(), EndsWith("GET /busy []"));
+  }
+  EXPECT_EQ(server->connections(), 1001u);
+  idle.front().Send(" HTTP/1.1\r\nHost: x\r\n\r\n");
+  EXPECT_THAT(idle.front().ReadResponse(), EndsWith("GET /slow []"));
+}
+
+TEST(ServerTest, ConnectionsOverTheLimitWaitForOthersToGo) {
+  ServerOptions options;
+  options.max_connections = 1;
+  const auto server = StartServer(Echo, options);
+  SocketForTest first(server->port());
+  first.Send(Get("/1"));
+  EXPECT_THAT(first.ReadResponse(), EndsWith("GET /1 []"));
+  SocketForTest second(server->port());
+  second.Send(Get("/2"));
+  first.Send("GET /3 HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
+  EXPECT_THAT(first.ReadToEnd(), EndsWith("GET /3 []"));
+  EXPECT_THAT(second.ReadResponse(), EndsWith("GET /2 []"));
+}
+
+TEST(ServerTest, ShutdownLetsRunningRequestsFinish) {
+  absl::Notification running, finish;
+  const auto server = StartServer([&](const Request&, ResponseWriter& response) {
+    running.Notify();
+    finish.WaitForNotification();
+    EXPECT_OK(response.SendBytes("done"));
+  });
+  SocketForTest idle(server->port());
+  SocketForTest client(server->port());
+  client.Send(Get("/"));
+  running.WaitForNotification();
+  std::thread stopper([&] { server->Shutdown(absl::Seconds(30)); });
+  EXPECT_TRUE(idle.AtEnd());
+  finish.Notify();
+  EXPECT_THAT(client.ReadToEnd(), EndsWith("done"));
+  stopper.join();
+  EXPECT_EQ(server->connections(), 0u);
+}
+
+TEST(ServerTest, ShutdownCutsWhatDoesNotFinish) {
+  absl::Notification running;
+  std::promise<absl::Status> read;
+  const auto server = StartServer([&](const Request& request, ResponseWriter&) {
+    running.Notify();
+    read.set_value(ReadAll(request.body, 1000).status());
+  });
+  SocketForTest client(server->port());
+  client.Send("PUT / HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\n");
+  running.WaitForNotification();
+  server->Shutdown(absl::Milliseconds(20));
+  EXPECT_FALSE(read.get_future().get().ok());
+}
+
+TEST(ServerTest, ListensOnSeveralAddressesAndUnixSockets) {
+  // Scratch folders have names too long for a socket address.
+  char folder[] = "/tmp/strata-http-XXXXXX";
+  ASSERT_NE(::mkdtemp(folder), nullptr);
+  const std::string path = absl::StrCat(folder, "/s");
+  ServerOptions options;
+  options.listen = {"unix:" + path, "127.0.0.1:0", "localhost:0"};
+  const auto server = StartServer(Echo, options);
+  ASSERT_EQ(server->addresses().size(), 3u);
+  EXPECT_EQ(server->addresses()[0], "unix:" + path);
+  EXPECT_OK(Server::Start({.listen = {"unix:" + path}}, Echo));  // what a dead server left behind is replaced
+  ::unlink(path.c_str());
+  ::rmdir(folder);
+  EXPECT_EQ(server->addresses()[1], absl::StrCat("127.0.0.1:", server->port()));
+  ServerOptions again;
+  again.listen = {server->addresses()[1]};
+  EXPECT_THAT(Server::Start(again, Echo), StatusIs(absl::StatusCode::kUnavailable, "in use"));
+  for (const char* address : {"", "5000", "host:80", "127.0.0.1:65536", "[::1:5000", "unix:", "127.0.0.1:"}) {
+    ServerOptions bad;
+    bad.listen = {address};
+    EXPECT_THAT(Server::Start(bad, Echo), StatusIs(absl::StatusCode::kInvalidArgument, "listen address")) << address;
+  }
+}
+
+}  // namespace
+}  // namespace strata::http
