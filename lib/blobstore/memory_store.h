@@ -1,0 +1,123 @@
+// A store in memory: every rule of the interfaces, none of the durability. For tests of whatever uses a store.
+//
+// Thread-safe. Readers and writers must not outlive the store. Content is held twice while an upload commits.
+// A link that no manifest named yet is leased for kLease; CollectGarbage() leaves it alone until then.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <set>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "lib/base/clock.h"
+#include "lib/base/mutex.h"
+#include "lib/blobstore/blob_store.h"
+#include "lib/blobstore/cache_store.h"
+#include "lib/blobstore/ref_store.h"
+#include "lib/oci/manifest.h"
+
+namespace strata::blobstore {
+
+class MemoryStore final : public BlobStore, public RefStore, public CacheStore, public AdminStore {
+ public:
+  static constexpr absl::Duration kLease = absl::Hours(24);
+
+  MemoryStore() : MemoryStore(DefaultClock()) {}
+  // `clock` outlives this object.
+  explicit MemoryStore(const Clock& clock) : clock_(clock) {}
+
+  absl::StatusOr<std::string> StartUpload(const CallContext& context, absl::string_view repository,
+                                          DigestAlgorithm algorithm) override;
+  absl::StatusOr<UploadInfo> GetUpload(const CallContext& context, absl::string_view repository,
+                                       absl::string_view upload_id) override;
+  absl::Status CancelUpload(const CallContext& context, absl::string_view repository, absl::string_view upload_id) override;
+  absl::StatusOr<std::unique_ptr<UploadWriter>> OpenUpload(const CallContext& context, absl::string_view repository,
+                                                           absl::string_view upload_id,
+                                                           std::optional<uint64_t> offset_bytes) override;
+  absl::StatusOr<std::unique_ptr<BlobReader>> OpenBlob(const CallContext& context, absl::string_view repository,
+                                                       const Digest& digest, uint64_t offset_bytes = 0,
+                                                       std::optional<uint64_t> length_bytes = std::nullopt) override;
+  absl::StatusOr<std::vector<std::optional<uint64_t>>> StatBlobs(const CallContext& context, absl::string_view repository,
+                                                                 absl::Span<const Digest> digests) override;
+  absl::Status LinkBlobs(const CallContext& context, absl::string_view repository, absl::string_view from_repository,
+                         absl::Span<const Digest> digests) override;
+  absl::Status UnlinkBlob(const CallContext& context, absl::string_view repository, const Digest& digest) override;
+
+  absl::StatusOr<PutManifestResult> PutManifest(const CallContext& context, absl::string_view repository,
+                                                absl::string_view media_type, absl::string_view content,
+                                                const PutManifestOptions& options) override;
+  absl::StatusOr<StoredManifest> GetManifest(const CallContext& context, absl::string_view repository,
+                                             const ManifestReference& reference, bool head_only = false) override;
+  absl::StatusOr<std::vector<std::string>> DeleteManifest(const CallContext& context, absl::string_view repository,
+                                                          const Digest& digest) override;
+  absl::Status SetTag(const CallContext& context, absl::string_view repository, absl::string_view tag, const Digest& digest,
+                      const std::optional<Digest>& expected = std::nullopt) override;
+  absl::StatusOr<Digest> DeleteTag(const CallContext& context, absl::string_view repository, absl::string_view tag) override;
+  absl::StatusOr<Page<TagEntry>> ListTags(const CallContext& context, absl::string_view repository, absl::string_view last,
+                                          int limit) override;
+  absl::StatusOr<Page<std::string>> ListRepositories(const CallContext& context, absl::string_view last, int limit) override;
+  absl::StatusOr<Page<ManifestEntry>> ListManifests(const CallContext& context, absl::string_view repository,
+                                                    absl::string_view last, int limit) override;
+  absl::StatusOr<Page<Referrer>> ListReferrers(const CallContext& context, absl::string_view repository,
+                                               const Digest& subject, absl::string_view artifact_type, absl::string_view last,
+                                               int limit) override;
+
+  absl::StatusOr<std::string> GetRecord(const CallContext& context, absl::string_view key) override;
+  absl::Status PutRecord(const CallContext& context, absl::string_view key, absl::string_view value,
+                         absl::Span<const Digest> needs) override;
+  absl::StatusOr<int64_t> PruneRecords(const CallContext& context, absl::Time unused_since) override;
+
+  absl::StatusOr<StoreStatistics> GetStatistics(const CallContext& context) override;
+  absl::StatusOr<GarbageReport> CollectGarbage(const CallContext& context) override;
+
+  // The blob is gone as if its disk had lost it; links and records stay.
+  void LoseBlobForTest(const Digest& digest);
+
+ private:
+  class Writer;
+  using Content = std::shared_ptr<const std::string>;  // shared by the store and the readers that are still at it
+
+  struct Upload {
+    std::string repository;
+    std::string content;
+    absl::Time started;
+    absl::Time last_write;
+    bool has_writer = false;
+    bool has_ended = false;
+  };
+  struct ManifestRow {
+    StoredManifest stored;
+    oci::Manifest parsed;
+  };
+  struct Repository {
+    std::map<Digest, absl::Time> links;  // when the lease began; InfinitePast once a manifest named it
+    std::map<Digest, ManifestRow> manifests;
+    std::map<std::string, TagEntry> tags;
+  };
+  struct Record {
+    std::string value;
+    std::vector<Digest> needs;
+    absl::Time last_used;
+  };
+
+  static const Clock& DefaultClock();
+  absl::StatusOr<std::shared_ptr<Upload>> FindUpload(absl::string_view repository, absl::string_view upload_id)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  Repository* FindRepository(absl::string_view name) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // Null: `repository` (empty: any) cannot read it.
+  const Content* FindBlob(absl::string_view repository, const Digest& digest) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // What `manifest` names and `repository` lacks, as text.
+  std::vector<std::string> Missing(absl::string_view repository, const oci::Manifest& manifest)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+
+  const Clock& clock_;
+  Mutex mutex_;
+  std::map<Digest, Content> blobs_ ABSL_GUARDED_BY(mutex_);
+  std::map<std::string, Repository> repositories_ ABSL_GUARDED_BY(mutex_);
+  std::map<std::string, std::shared_ptr<Upload>> uploads_ ABSL_GUARDED_BY(mutex_);  // shared with the writer
+  std::map<std::string, Record> records_ ABSL_GUARDED_BY(mutex_);
+};
+
+}  // namespace strata::blobstore

@@ -1,0 +1,101 @@
+// MemoryStore's side of CacheStore and AdminStore.
+#include <algorithm>
+
+#include "absl/strings/str_cat.h"
+#include "lib/base/status.h"
+#include "lib/blobstore/memory_store.h"
+
+namespace strata::blobstore {
+
+namespace {
+
+constexpr size_t kMaxKeyBytes = 256;
+constexpr size_t kMaxValueBytes = 1 << 20;
+
+}  // namespace
+
+absl::StatusOr<std::string> MemoryStore::GetRecord(const CallContext& context, absl::string_view key) {
+  STRATA_RETURN_IF_ERROR(context.Check());
+  MutexLock lock(mutex_);
+  const auto found = records_.find(std::string(key));
+  if (found == records_.end()) return absl::NotFoundError("no such cache record");
+  for (const Digest& digest : found->second.needs) {
+    if (blobs_.contains(digest)) continue;
+    records_.erase(found);
+    return absl::NotFoundError(absl::StrCat("blob ", digest.ToString(), ", which the cache record needs, is gone"));
+  }
+  found->second.last_used = clock_.Now();
+  return found->second.value;
+}
+
+absl::Status MemoryStore::PutRecord(const CallContext& context, absl::string_view key, absl::string_view value,
+                                    absl::Span<const Digest> needs) {
+  STRATA_RETURN_IF_ERROR(context.Check());
+  if (key.empty() || key.size() > kMaxKeyBytes) {
+    return absl::InvalidArgumentError(absl::StrCat("cache key of ", key.size(), " bytes; want 1 to ", kMaxKeyBytes));
+  }
+  if (value.size() > kMaxValueBytes) {
+    return absl::InvalidArgumentError(absl::StrCat("cache record of ", value.size(), " bytes; at most ", kMaxValueBytes));
+  }
+  MutexLock lock(mutex_);
+  for (const Digest& digest : needs) {
+    if (blobs_.contains(digest)) continue;
+    return absl::FailedPreconditionError(
+        absl::StrCat("blob ", digest.ToString(), ", which the cache record needs, does not exist; store it first"));
+  }
+  records_[std::string(key)] = Record{std::string(value), {needs.begin(), needs.end()}, clock_.Now()};
+  return absl::OkStatus();
+}
+
+absl::StatusOr<int64_t> MemoryStore::PruneRecords(const CallContext& context, absl::Time unused_since) {
+  STRATA_RETURN_IF_ERROR(context.Check());
+  MutexLock lock(mutex_);
+  return static_cast<int64_t>(
+      std::erase_if(records_, [&](const auto& row) { return row.second.last_used < unused_since; }));
+}
+
+absl::StatusOr<StoreStatistics> MemoryStore::GetStatistics(const CallContext& context) {
+  STRATA_RETURN_IF_ERROR(context.Check());
+  StoreStatistics statistics;
+  MutexLock lock(mutex_);
+  statistics.blobs = static_cast<int64_t>(blobs_.size());
+  for (const auto& [digest, content] : blobs_) statistics.blob_bytes += static_cast<int64_t>(content->size());
+  for (const auto& [name, repository] : repositories_) {
+    if (name.front() != '_') ++statistics.repositories;
+    statistics.manifests += static_cast<int64_t>(repository.manifests.size());
+    statistics.tags += static_cast<int64_t>(repository.tags.size());
+  }
+  statistics.open_uploads = static_cast<int64_t>(uploads_.size());
+  statistics.cache_records = static_cast<int64_t>(records_.size());
+  return statistics;
+}
+
+absl::StatusOr<GarbageReport> MemoryStore::CollectGarbage(const CallContext& context) {
+  STRATA_RETURN_IF_ERROR(context.Check());
+  MutexLock lock(mutex_);
+  std::set<Digest> kept;
+  for (const auto& [key, record] : records_) kept.insert(record.needs.begin(), record.needs.end());
+  const std::set<Digest> needed = kept;
+  const absl::Time lease_end = clock_.Now() - kLease;
+  for (auto& [name, repository] : repositories_) {
+    std::set<Digest> named;
+    for (const auto& [digest, row] : repository.manifests) {
+      if (row.parsed.config) named.insert(row.parsed.config->digest);
+      for (const oci::Descriptor& layer : row.parsed.layers) named.insert(layer.digest);
+    }
+    std::erase_if(repository.links, [&](const auto& link) {
+      return link.second < lease_end && !named.contains(link.first) && !needed.contains(link.first);
+    });
+    for (const auto& [digest, leased] : repository.links) kept.insert(digest);
+  }
+  GarbageReport report;
+  std::erase_if(blobs_, [&](const auto& blob) {
+    if (kept.contains(blob.first)) return false;
+    ++report.blobs_removed;
+    report.bytes_reclaimed += static_cast<int64_t>(blob.second->size());
+    return true;
+  });
+  return report;
+}
+
+}  // namespace strata::blobstore
