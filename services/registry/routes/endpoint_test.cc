@@ -666,6 +666,7 @@ TEST_F(EndpointTest, RequestsAreRecorded) {
   EXPECT_EQ(records[0].response_bytes, answer.body.size());
   EXPECT_EQ(records[0].request_id, "job-17");
   EXPECT_EQ(records[0].user_agent, "test/1");
+  EXPECT_EQ(records[0].endpoint, Endpoint::kManifest);
   EXPECT_TRUE(absl::IsNotFound(records[0].outcome));
 }
 

@@ -19,6 +19,23 @@ Route Make(Endpoint endpoint, const Segments& segments, size_t count, absl::stri
 
 }  // namespace
 
+absl::string_view EndpointName(Endpoint endpoint) {
+  switch (endpoint) {
+    case Endpoint::kBase: return "base";
+    case Endpoint::kCatalog: return "catalog";
+    case Endpoint::kExtensions: return "extensions";
+    case Endpoint::kBlob: return "blob";
+    case Endpoint::kUploads: return "uploads";
+    case Endpoint::kUpload: return "upload";
+    case Endpoint::kManifest: return "manifest";
+    case Endpoint::kTags: return "tags";
+    case Endpoint::kReferrers: return "referrers";
+    case Endpoint::kLegacyPing: return "ping";
+    case Endpoint::kLegacySearch: return "search";
+  }
+  return "unknown";
+}
+
 std::optional<Route> ParsePath(absl::string_view path) {
   if (path == "/v2" || path == "/v2/") return Route{Endpoint::kBase};
   if (path == "/v2/_catalog") return Route{Endpoint::kCatalog};

@@ -24,6 +24,10 @@ enum class Endpoint {
   kLegacySearch  // /v1/search
 };
 
+inline constexpr size_t kEndpoints = static_cast<size_t>(Endpoint::kLegacySearch) + 1;
+// "blob": for metrics and logs.
+absl::string_view EndpointName(Endpoint endpoint);
+
 struct Route {
   Endpoint endpoint = Endpoint::kBase;
   std::string repository;  // as sent, not validated; empty where the endpoint has none

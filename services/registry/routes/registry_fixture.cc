@@ -32,7 +32,7 @@ std::string Answer::ErrorCode() const {
 
 void RegistryFixture::SetUp() {
   store_ = std::make_unique<blobstore::MemoryStore>(clock_);
-  Services services{*store_, *store_, [this](absl::string_view principal, Action action, absl::string_view repository) {
+  Services services{blobs(), *store_, [this](absl::string_view principal, Action action, absl::string_view repository) {
                       return authorizer_(principal, action, repository);
                     }};
   router_ = std::make_unique<Router>(std::move(services), clock_, [this](const RequestRecord& record) {

@@ -36,6 +36,9 @@ class RegistryFixture : public ::testing::Test {
  protected:
   void SetUp() override;
 
+  // What the routes take for the blobs of the store.
+  virtual blobstore::BlobStore& blobs() { return *store_; }
+
   // One request on a connection of its own.
   Answer Send(absl::string_view method, absl::string_view target, const http::Headers& headers = {},
               absl::string_view body = "");

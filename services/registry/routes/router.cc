@@ -105,9 +105,8 @@ std::string Router::RequestId(const http::Request& request) {
   return absl::StrFormat("%s-%x", id_prefix_, next_id_.fetch_add(1, std::memory_order_relaxed));
 }
 
-absl::Status Router::Dispatch(const http::Request& request, http::ResponseWriter& response,
-                              const CallContext& context) const {
-  const auto route = ParsePath(request.path);
+absl::Status Router::Dispatch(const std::optional<Route>& route, const http::Request& request,
+                              http::ResponseWriter& response, const CallContext& context) const {
   if (!route) {
     return absl::NotFoundError(
         absl::StrCat("there is nothing at \"", absl::CHexEscape(absl::string_view(request.path).substr(0, 120)), "\""));
@@ -134,7 +133,8 @@ void Router::Handle(const http::Request& request, http::ResponseWriter& response
   response.headers().Set("Docker-Distribution-API-Version", "registry/2.0");
   response.headers().Set("X-Content-Type-Options", "nosniff");
   response.headers().Set("X-Request-Id", context.request_id);
-  absl::Status outcome = Dispatch(request, response, context);
+  const std::optional<Route> route = ParsePath(request.path);
+  absl::Status outcome = Dispatch(route, request, response, context);
   if (!outcome.ok()) {
     const absl::Status sent = SendError(response, outcome, context.request_id);
     if (!sent.ok()) outcome = Annotate(outcome, absl::StrCat("the answer could not be sent (", sent.message(), ")"));
@@ -145,6 +145,7 @@ void Router::Handle(const http::Request& request, http::ResponseWriter& response
       .peer = request.peer,
       .request_id = context.request_id,
       .user_agent = std::string(request.headers.Get("User-Agent")),
+      .endpoint = route ? std::optional<Endpoint>(route->endpoint) : std::nullopt,
       .http_status = response.status(),
       .response_bytes = response.body_bytes_sent(),
       .duration = clock_.Now() - started,

@@ -6,6 +6,7 @@
 #include <atomic>
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <string>
 
 #include "absl/time/time.h"
@@ -23,6 +24,7 @@ struct RequestRecord {
   std::string peer;
   std::string request_id;
   std::string user_agent;
+  std::optional<Endpoint> endpoint;  // nullopt: the path names none
   int http_status = 0;
   uint64_t response_bytes = 0;  // content sent
   absl::Duration duration;
@@ -43,7 +45,8 @@ class Router {
  private:
   // The client's X-Request-Id when it is short and plain, else a new one.
   std::string RequestId(const http::Request& request);
-  absl::Status Dispatch(const http::Request& request, http::ResponseWriter& response, const CallContext& context) const;
+  absl::Status Dispatch(const std::optional<Route>& route, const http::Request& request, http::ResponseWriter& response,
+                        const CallContext& context) const;
 
   const Services services_;
   const Clock& clock_;
