@@ -14,7 +14,8 @@ bool IsNondistributable(absl::string_view media_type) {
 
 namespace {
 
-constexpr struct {
+// Not constexpr: under UBSan GCC takes a string_view of a named array for no constant (gcc bug 71962).
+const struct {
   absl::string_view oci, docker;
 } kLayerTypes[] = {
     {kOciLayerGzip, kDockerLayerGzip}, {kOciLayerTar, kDockerLayerTar}, {kOciLayerZstd, kDockerLayerZstd}};
