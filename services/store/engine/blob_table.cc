@@ -1,0 +1,118 @@
+#include "services/store/engine/blob_table.h"
+
+#include <algorithm>
+#include <string>
+
+#include "lib/base/status.h"
+#include "services/store/engine/keyspace.h"
+
+namespace strata::store {
+
+namespace {
+
+absl::StatusOr<std::optional<BlobRow>> DecodeBlob(const std::optional<std::string>& bytes) {
+  if (!bytes) return std::optional<BlobRow>();
+  STRATA_ASSIGN_OR_RETURN(BlobRow row, BlobRow::Decode(*bytes));
+  return std::optional<BlobRow>(row);
+}
+
+absl::Status ReviewBlobAt(Transaction& transaction, const Digest& digest, absl::Time due) {
+  keys::Review review;
+  review.kind = keys::Review::Kind::kBlob;
+  review.digest = digest;
+  review.due = due;
+  return transaction.Put(Table::kFacts, keys::ReviewKey(review), "");
+}
+
+}  // namespace
+
+absl::StatusOr<std::optional<BlobRow>> FindBlob(Reader& reader, const Digest& digest) {
+  STRATA_ASSIGN_OR_RETURN(const std::optional<std::string> bytes, reader.Get(Table::kFacts, keys::Blob(digest)));
+  return DecodeBlob(bytes);
+}
+
+absl::StatusOr<std::optional<BlobRow>> LockBlob(Transaction& transaction, const Digest& digest, LockMode mode) {
+  STRATA_ASSIGN_OR_RETURN(const std::optional<std::string> bytes,
+                          transaction.GetForUpdate(Table::kFacts, keys::Blob(digest), mode));
+  return DecodeBlob(bytes);
+}
+
+absl::StatusOr<bool> HasLink(Reader& reader, absl::string_view repository, const Digest& digest) {
+  STRATA_ASSIGN_OR_RETURN(const std::optional<std::string> bytes, reader.Get(Table::kFacts, keys::Link(repository, digest)));
+  return bytes.has_value();
+}
+
+absl::StatusOr<bool> LockLink(Transaction& transaction, absl::string_view repository, const Digest& digest) {
+  STRATA_ASSIGN_OR_RETURN(
+      const std::optional<std::string> bytes,
+      transaction.GetForUpdate(Table::kFacts, keys::Link(repository, digest), LockMode::kShared));
+  return bytes.has_value();
+}
+
+absl::Status AddLink(const Core& core, Transaction& transaction, absl::string_view repository, const Digest& digest) {
+  LinkRow row;
+  row.linked = core.clock.Now();
+  STRATA_RETURN_IF_ERROR(transaction.Put(Table::kFacts, keys::Link(repository, digest), row.Encode()));
+  STRATA_RETURN_IF_ERROR(transaction.Put(Table::kFacts, keys::LinkOfBlob(digest, repository), ""));
+  return ReviewLinkLater(core, transaction, repository, digest);
+}
+
+absl::Status EndLease(const Core& core, Transaction& transaction, absl::string_view repository, const Digest& digest) {
+  LinkRow row;
+  row.linked = absl::UnixEpoch();
+  STRATA_RETURN_IF_ERROR(transaction.Put(Table::kFacts, keys::Link(repository, digest), row.Encode()));
+  return ReviewLinkLater(core, transaction, repository, digest);
+}
+
+absl::Time GraceEnd(const Core& core) { return core.clock.Now() + core.options.grace; }
+
+absl::Status RemoveLink(Transaction& transaction, absl::string_view repository, const Digest& digest, absl::Time review_at) {
+  STRATA_RETURN_IF_ERROR(transaction.Delete(Table::kFacts, keys::Link(repository, digest)));
+  STRATA_RETURN_IF_ERROR(transaction.Delete(Table::kFacts, keys::LinkOfBlob(digest, repository)));
+  return ReviewBlobAt(transaction, digest, review_at);
+}
+
+absl::Status RemoveBlobRows(Transaction& transaction, const Digest& digest, const BlobRow& row) {
+  STRATA_RETURN_IF_ERROR(transaction.Delete(Table::kFacts, keys::Blob(digest)));
+  transaction.Add(keys::Counter(keys::Count::kBlobs), -1);
+  transaction.Add(keys::Counter(keys::Count::kBlobBytes), -static_cast<int64_t>(row.size_bytes));
+  if (row.layout == Layout::kInline) return transaction.Delete(Table::kContent, keys::InlineBytes(row.id));
+  STRATA_RETURN_IF_ERROR(transaction.Delete(Table::kContent, keys::PieceChecksums(row.id)));
+  return transaction.Put(Table::kFacts, keys::DoomedExtent(row.id), "");
+}
+
+absl::Status ReviewBlobLater(const Core& core, Transaction& transaction, const Digest& digest) {
+  return ReviewBlobAt(transaction, digest, GraceEnd(core));
+}
+
+absl::Status ReviewLinkLater(const Core& core, Transaction& transaction, absl::string_view repository, const Digest& digest) {
+  keys::Review review;
+  review.kind = keys::Review::Kind::kLink;
+  review.digest = digest;
+  review.repository = std::string(repository);
+  review.due = GraceEnd(core);
+  return transaction.Put(Table::kFacts, keys::ReviewKey(review), "");
+}
+
+absl::StatusOr<int64_t> RemoveDoomedExtent(const Core& core, uint64_t id) {
+  STRATA_ASSIGN_OR_RETURN(const int64_t freed, core.extents.Remove(id));
+  STRATA_RETURN_IF_ERROR(InTransaction(core.kv, Durability::kBuffered, [&](Transaction& transaction) {
+    return transaction.Delete(Table::kFacts, keys::DoomedExtent(id));
+  }));
+  return freed;
+}
+
+absl::StatusOr<bool> HasRows(Reader& reader, absl::string_view prefix) {
+  const std::unique_ptr<Cursor> cursor = reader.Scan(Table::kFacts, prefix);
+  STRATA_RETURN_IF_ERROR(cursor->status());
+  return cursor->valid();
+}
+
+std::vector<Digest> SortedUnique(absl::Span<const Digest> digests) {
+  std::vector<Digest> sorted(digests.begin(), digests.end());
+  std::sort(sorted.begin(), sorted.end());
+  sorted.erase(std::unique(sorted.begin(), sorted.end()), sorted.end());
+  return sorted;
+}
+
+}  // namespace strata::store

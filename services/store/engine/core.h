@@ -1,0 +1,60 @@
+// What the parts of the engine share, and the options it is opened with.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <string>
+
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "absl/time/time.h"
+#include "lib/base/clock.h"
+#include "lib/base/mutex.h"
+#include "services/store/engine/extents.h"
+#include "services/store/engine/key_value.h"
+
+namespace strata::store {
+
+struct EngineOptions {
+  std::string data_dir;                           // made when missing; its parent exists
+  absl::Duration grace = absl::Hours(24);         // from losing the last reference to removal
+  absl::Duration session_ttl = absl::Hours(24);   // idle upload sessions
+  absl::Duration collect_every = absl::Minutes(1);
+  int64_t reserved_bytes = 128 << 20;             // disk that uploads leave free
+  int max_large_writers = 128;                    // uploads over 32 KiB at the same moment; each takes 1 MiB of memory
+  std::function<void(const absl::Status&)> on_background_error;  // of the collector's thread; it tries again later
+  // Called at every step of a commit, by name ("upload.synced"); a test dies there.
+  std::function<void(absl::string_view)> commit_point_for_test;
+};
+
+// Hands out blob ids, never one twice, also after a crash: a batch is recorded before its first id is used. Thread-safe.
+class BlobIds {
+ public:
+  // `kv` outlives this object.
+  explicit BlobIds(KeyValueStore& kv) : kv_(kv) {}
+  absl::StatusOr<uint64_t> Next();
+
+ private:
+  KeyValueStore& kv_;
+  Mutex mutex_;
+  uint64_t next_ ABSL_GUARDED_BY(mutex_) = 0;
+  uint64_t end_ ABSL_GUARDED_BY(mutex_) = 0;  // ids below are recorded as used
+};
+
+// Borrowed by every part; all members outlive them.
+struct Core {
+  KeyValueStore& kv;
+  ExtentStore& extents;
+  const Clock& clock;
+  const EngineOptions& options;
+  BlobIds& blob_ids;
+
+  void AtCommitPoint(absl::string_view name) const {
+    if (options.commit_point_for_test) options.commit_point_for_test(name);
+  }
+};
+
+// kInvalidArgument unless `name` is a repository name, or the builder's reserved one.
+absl::Status CheckRepository(absl::string_view name);
+
+}  // namespace strata::store

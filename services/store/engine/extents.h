@@ -1,0 +1,51 @@
+// The seam for bytes: extents, each written once, named by a 64-bit id, read at any offset.
+//
+// extent_files.h keeps them as files; an object store can later. Who owns which id is the metadata's business: this layer knows
+// neither digests nor sessions. Thread-safe, except that an ExtentWriter belongs to one thread at a time. Calls block.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+
+namespace strata::store {
+
+// Destroying it leaves what was written, durable or not.
+class ExtentWriter {
+ public:
+  virtual ~ExtentWriter() = default;
+  // Appends. kResourceExhausted: the disk is full, or as full as it may become.
+  virtual absl::Status Write(absl::string_view data) = 0;
+  // Makes everything written, and the extent's existence, durable.
+  virtual absl::Status Sync() = 0;
+  virtual uint64_t size_bytes() const = 0;
+};
+
+// Keeps its bytes readable even while, or after, the extent is removed. ReadAt is thread-safe.
+class ExtentReader {
+ public:
+  virtual ~ExtentReader() = default;
+  // Fills `buffer`. kDataLoss: the extent ends before or cannot be read.
+  virtual absl::Status ReadAt(uint64_t offset_bytes, char* buffer, size_t size) const = 0;
+};
+
+class ExtentStore {
+ public:
+  virtual ~ExtentStore() = default;
+  // A new, empty extent; one that exists under this id (left by a crash) is emptied.
+  virtual absl::StatusOr<std::unique_ptr<ExtentWriter>> Create(uint64_t id) = 0;
+  // Goes on at `offset_bytes`; what lies behind is cut off. kDataLoss: the extent is missing or shorter.
+  virtual absl::StatusOr<std::unique_ptr<ExtentWriter>> Append(uint64_t id, uint64_t offset_bytes) = 0;
+  // kDataLoss: there is none.
+  virtual absl::StatusOr<std::unique_ptr<ExtentReader>> Open(uint64_t id) = 0;
+  // Returns the bytes of disk that come free (once nobody reads them any more); 0 when there was no such extent.
+  virtual absl::StatusOr<int64_t> Remove(uint64_t id) = 0;
+  // Bytes that writers may still fill, and OK or kResourceExhausted for one who wants to write metadata.
+  virtual absl::StatusOr<int64_t> FreeBytes() = 0;
+  virtual absl::Status CheckSpace() = 0;
+};
+
+}  // namespace strata::store

@@ -1,0 +1,44 @@
+#include "services/store/engine/key_value.h"
+
+#include <algorithm>
+
+#include "absl/strings/cord.h"
+#include "absl/time/clock.h"
+#include "absl/time/time.h"
+#include "lib/base/status.h"
+
+namespace strata::store {
+
+namespace {
+
+constexpr char kConflictPayload[] = "strata.store/conflict";
+constexpr int kAttempts = 10;
+
+absl::Status RunOnce(KeyValueStore& store, Durability durability, const std::function<absl::Status(Transaction&)>& body) {
+  const std::unique_ptr<Transaction> transaction = store.Begin();
+  STRATA_RETURN_IF_ERROR(body(*transaction));
+  return transaction->Commit(durability);
+}
+
+}  // namespace
+
+bool IsConflict(const absl::Status& status) { return !status.ok() && status.GetPayload(kConflictPayload).has_value(); }
+
+absl::Status ConflictError(absl::string_view message) {
+  absl::Status status = absl::AbortedError(message);
+  status.SetPayload(kConflictPayload, absl::Cord("1"));
+  return status;
+}
+
+absl::Status InTransaction(KeyValueStore& store, Durability durability,
+                           const std::function<absl::Status(Transaction&)>& body) {
+  absl::Status status;
+  for (int attempt = 0; attempt < kAttempts; ++attempt) {
+    if (attempt > 0) absl::SleepFor(absl::Milliseconds(1 << std::min(attempt, 6)));
+    status = RunOnce(store, durability, body);
+    if (!IsConflict(status)) return status;
+  }
+  return absl::AbortedError("other changes to the same content were in the way; try again");
+}
+
+}  // namespace strata::store

@@ -1,0 +1,144 @@
+#include "services/store/engine/keyspace.h"
+
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "services/store/engine/record.h"
+
+namespace strata::store::keys {
+
+namespace {
+
+const absl::string_view kEnd("\0", 1);
+
+absl::Status Damaged() { return absl::DataLossError("metadata is damaged: a key cannot be read"); }
+
+}  // namespace
+
+std::string FormatVersion() { return "V"; }
+std::string NextBlobId() { return "N"; }
+
+std::string Counter(Count count) {
+  switch (count) {
+    case Count::kBlobs: return "#blobs";
+    case Count::kBlobBytes: return "#blob_bytes";
+    case Count::kRepositories: return "#repositories";
+    case Count::kManifests: return "#manifests";
+    case Count::kTags: return "#tags";
+    case Count::kUploads: return "#uploads";
+    case Count::kCacheRecords: return "#cache_records";
+  }
+  return "#";
+}
+
+std::string Blob(const Digest& digest) { return absl::StrCat("B", EncodeDigest(digest)); }
+std::string InlineBytes(uint64_t id) { return absl::StrCat("b", EncodeU64(id)); }
+std::string PieceChecksums(uint64_t id) { return absl::StrCat("p", EncodeU64(id)); }
+std::string DoomedExtent(uint64_t id) { return absl::StrCat("X", EncodeU64(id)); }
+std::string DoomedExtents() { return "X"; }
+
+std::string Session(absl::string_view upload_id) { return absl::StrCat("U", upload_id); }
+std::string Sessions() { return "U"; }
+
+std::string Repository(absl::string_view repository) { return absl::StrCat("R", repository); }
+std::string Repositories() { return "R"; }
+
+std::string Link(absl::string_view repository, const Digest& digest) {
+  return absl::StrCat(Links(repository), EncodeDigest(digest));
+}
+std::string Links(absl::string_view repository) { return absl::StrCat("L", repository, kEnd); }
+std::string LinkOfBlob(const Digest& digest, absl::string_view repository) {
+  return absl::StrCat(LinksOfBlob(digest), repository);
+}
+std::string LinksOfBlob(const Digest& digest) { return absl::StrCat("l", EncodeDigest(digest)); }
+
+std::string Manifest(absl::string_view repository, const Digest& digest) {
+  return absl::StrCat(Manifests(repository), EncodeDigest(digest));
+}
+std::string Manifests(absl::string_view repository) { return absl::StrCat("M", repository, kEnd); }
+std::string ManifestContent(absl::string_view repository, const Digest& digest) {
+  return absl::StrCat("m", repository, kEnd, EncodeDigest(digest));
+}
+
+std::string Tag(absl::string_view repository, absl::string_view tag) { return absl::StrCat(Tags(repository), tag); }
+std::string Tags(absl::string_view repository) { return absl::StrCat("T", repository, kEnd); }
+std::string TagOfManifest(absl::string_view repository, const Digest& digest, absl::string_view tag) {
+  return absl::StrCat(TagsOfManifest(repository, digest), tag);
+}
+std::string TagsOfManifest(absl::string_view repository, const Digest& digest) {
+  return absl::StrCat("t", repository, kEnd, EncodeDigest(digest));
+}
+
+std::string EdgeRow(Edge kind, absl::string_view repository, const Digest& target, const Digest& parent) {
+  return absl::StrCat(EdgesTo(kind, repository, target), EncodeDigest(parent));
+}
+std::string EdgesTo(Edge kind, absl::string_view repository, const Digest& target) {
+  return absl::StrCat(std::string(1, static_cast<char>(kind)), repository, kEnd, EncodeDigest(target));
+}
+
+std::string Referrer(absl::string_view repository, const Digest& subject, const Digest& digest) {
+  return absl::StrCat(Referrers(repository, subject), EncodeDigest(digest));
+}
+std::string Referrers(absl::string_view repository, const Digest& subject) {
+  return absl::StrCat("S", repository, kEnd, EncodeDigest(subject));
+}
+
+std::string CacheRecord(absl::string_view key) { return absl::StrCat("K", key); }
+std::string CacheValue(absl::string_view key) { return absl::StrCat("v", key); }
+std::string CacheUse(absl::Time last_used, absl::string_view key) {
+  return absl::StrCat(CacheUses(), EncodeU64(EncodeTime(last_used)), key);
+}
+std::string CacheUses() { return "k"; }
+std::string CacheNeed(const Digest& digest, absl::string_view key) { return absl::StrCat(CacheNeeds(digest), key); }
+std::string CacheNeeds(const Digest& digest) { return absl::StrCat("D", EncodeDigest(digest)); }
+
+std::string ReviewKey(const Review& review) {
+  return absl::StrCat(Reviews(), EncodeU64(EncodeTime(review.due)), std::string(1, static_cast<char>(review.kind)),
+                      review.digest.is_empty() ? "" : EncodeDigest(review.digest), review.repository);
+}
+std::string Reviews() { return "G"; }
+
+absl::StatusOr<Review> ParseReview(absl::string_view key) {
+  Review review;
+  uint64_t due = 0;
+  key.remove_prefix(1);
+  if (!ConsumeU64(&key, &due) || key.empty()) return Damaged();
+  review.due = DecodeTime(due);
+  review.kind = static_cast<Review::Kind>(key.front());
+  key.remove_prefix(1);
+  const bool has_digest = review.kind == Review::Kind::kBlob || review.kind == Review::Kind::kLink;
+  if (!has_digest && review.kind != Review::Kind::kRepository) return Damaged();
+  if (has_digest && !ConsumeDigest(&key, &review.digest)) return Damaged();
+  review.repository = std::string(key);
+  return review;
+}
+
+absl::StatusOr<Digest> DigestBehind(absl::string_view prefix, absl::string_view key) {
+  Digest digest;
+  key.remove_prefix(prefix.size());
+  if (!ConsumeDigest(&key, &digest) || !key.empty()) return Damaged();
+  return digest;
+}
+
+absl::StatusOr<uint64_t> IdBehind(absl::string_view prefix, absl::string_view key) {
+  uint64_t id = 0;
+  key.remove_prefix(prefix.size());
+  if (!ConsumeU64(&key, &id) || !key.empty()) return Damaged();
+  return id;
+}
+
+std::string TextBehind(absl::string_view prefix, absl::string_view key) { return std::string(key.substr(prefix.size())); }
+
+absl::StatusOr<std::pair<absl::Time, std::string>> ParseCacheUse(absl::string_view key) {
+  uint64_t time = 0;
+  key.remove_prefix(1);
+  if (!ConsumeU64(&key, &time)) return Damaged();
+  return std::make_pair(DecodeTime(time), std::string(key));
+}
+
+std::string After(std::string key) {
+  key.push_back('\0');
+  return key;
+}
+
+}  // namespace strata::store::keys

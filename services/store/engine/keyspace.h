@@ -1,0 +1,105 @@
+// How keys are spelled. The only place that knows; docs/formats/store.md says the same for people without this source.
+//
+// A key is one letter for the kind of row, then its parts. Repository names and tags in front of other parts end in a zero byte,
+// which neither grammar allows, so that "a", "a-b" and "a/b" sort in this order and no name is a prefix of another's rows.
+// Digests are EncodeDigest (record.h) and know their own length; numbers are 8 bytes big-endian; a part that may hold any byte
+// comes last.
+//
+// kFacts, unless said otherwise:
+//   V                          format version             U session                  upload session
+//   N                          next unused blob id        R repository               the repository is known
+//   # name                     counter (Transaction::Add) L repo 0 digest            repo may read the blob
+//   B digest                   blob                       l digest repo              the same, by blob
+//   X id                       extent to be removed       M repo 0 digest            manifest
+//   T repo 0 tag               tag                        t repo 0 digest tag        the same, by manifest
+//   E repo 0 blob parent       manifest parent names the blob
+//   e repo 0 child parent      index parent names the manifest child
+//   S repo 0 subject digest    referrer
+//   K key                      cache record               k time key                 the same, by last use
+//   D digest key               cache record `key` needs the blob
+//   G due kind [digest] [repo] something the collector shall look at
+// kContent:  b id  bytes of a small blob or session    p id  checksums of an extent's pieces
+//            m repo 0 digest  bytes of a manifest      v key  value of a cache record
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "absl/time/time.h"
+#include "lib/digest/digest.h"
+
+namespace strata::store::keys {
+
+std::string FormatVersion();
+std::string NextBlobId();
+
+enum class Count { kBlobs, kBlobBytes, kRepositories, kManifests, kTags, kUploads, kCacheRecords };
+std::string Counter(Count count);
+
+std::string Blob(const Digest& digest);
+std::string InlineBytes(uint64_t id);      // kContent
+std::string PieceChecksums(uint64_t id);   // kContent
+std::string DoomedExtent(uint64_t id);
+std::string DoomedExtents();               // prefix; then EncodeU64(id)
+
+std::string Session(absl::string_view upload_id);
+std::string Sessions();                    // prefix; then the upload id
+
+std::string Repository(absl::string_view repository);
+std::string Repositories();                // prefix; then the repository
+
+std::string Link(absl::string_view repository, const Digest& digest);
+std::string Links(absl::string_view repository);                                  // prefix; then the digest
+std::string LinkOfBlob(const Digest& digest, absl::string_view repository);
+std::string LinksOfBlob(const Digest& digest);                                    // prefix; then the repository
+
+std::string Manifest(absl::string_view repository, const Digest& digest);
+std::string Manifests(absl::string_view repository);                              // prefix; then the digest
+std::string ManifestContent(absl::string_view repository, const Digest& digest);  // kContent
+
+std::string Tag(absl::string_view repository, absl::string_view tag);
+std::string Tags(absl::string_view repository);                                   // prefix; then the tag
+std::string TagOfManifest(absl::string_view repository, const Digest& digest, absl::string_view tag);
+std::string TagsOfManifest(absl::string_view repository, const Digest& digest);   // prefix; then the tag
+
+// A manifest (parent) names a blob, or an index names a manifest.
+enum class Edge : char { kToBlob = 'E', kToChild = 'e' };
+std::string EdgeRow(Edge kind, absl::string_view repository, const Digest& target, const Digest& parent);
+std::string EdgesTo(Edge kind, absl::string_view repository, const Digest& target);  // prefix; then the parent
+
+std::string Referrer(absl::string_view repository, const Digest& subject, const Digest& digest);
+std::string Referrers(absl::string_view repository, const Digest& subject);       // prefix; then the digest
+
+std::string CacheRecord(absl::string_view key);
+std::string CacheValue(absl::string_view key);                                    // kContent
+std::string CacheUse(absl::Time last_used, absl::string_view key);
+std::string CacheUses();                                                          // prefix; then time and key
+std::string CacheNeed(const Digest& digest, absl::string_view key);
+std::string CacheNeeds(const Digest& digest);                                     // prefix; then the key
+
+// What the collector looks at: a blob that lost a reference, a link that no manifest may name, a repository that may be empty.
+struct Review {
+  enum class Kind : char { kBlob = 1, kLink = 2, kRepository = 3 };
+  absl::Time due;
+  Kind kind = Kind::kBlob;
+  Digest digest;           // of a blob or link
+  std::string repository;  // of a link or repository
+};
+std::string ReviewKey(const Review& review);
+std::string Reviews();                                                            // prefix, in order of due time
+// kDataLoss: not such a key.
+absl::StatusOr<Review> ParseReview(absl::string_view key);
+
+// The parts behind `prefix`. kDataLoss: not such a key.
+absl::StatusOr<Digest> DigestBehind(absl::string_view prefix, absl::string_view key);
+absl::StatusOr<uint64_t> IdBehind(absl::string_view prefix, absl::string_view key);
+std::string TextBehind(absl::string_view prefix, absl::string_view key);
+// Of a CacheUse key.
+absl::StatusOr<std::pair<absl::Time, std::string>> ParseCacheUse(absl::string_view key);
+
+// The first possible key after `key`: where a page that ended there goes on.
+std::string After(std::string key);
+
+}  // namespace strata::store::keys

@@ -1,0 +1,291 @@
+#include "services/store/engine/manifests.h"
+
+#include <algorithm>
+#include <set>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "lib/base/status.h"
+#include "lib/oci/manifest.h"
+#include "lib/oci/media_type.h"
+#include "lib/oci/reference.h"
+#include "services/store/engine/blob_table.h"
+#include "services/store/engine/keyspace.h"
+#include "services/store/engine/manifest_table.h"
+#include "services/store/engine/repository_table.h"
+
+namespace strata::store {
+
+namespace {
+
+using blobstore::PutManifestOptions;
+using blobstore::StoredManifest;
+
+constexpr size_t kMaxNamedMissing = 10;
+constexpr size_t kMaxTagsACall = 1000;
+
+bool IsHeldElsewhere(const oci::Descriptor& descriptor) {
+  return !descriptor.urls.empty() || oci::IsNondistributable(descriptor.media_type);
+}
+
+// What must be in the repository for the manifest to be accepted, in order of digest.
+std::vector<ManifestTarget> TargetsOf(const oci::Manifest& manifest) {
+  std::set<ManifestTarget> targets;
+  if (manifest.config) targets.insert({ManifestTarget::Kind::kBlob, manifest.config->digest});
+  for (const oci::Descriptor& layer : manifest.layers) {
+    if (!IsHeldElsewhere(layer)) targets.insert({ManifestTarget::Kind::kBlob, layer.digest});
+  }
+  for (const oci::Descriptor& child : manifest.manifests) {
+    if (!IsHeldElsewhere(child)) targets.insert({ManifestTarget::Kind::kManifest, child.digest});
+  }
+  return std::vector<ManifestTarget>(targets.begin(), targets.end());
+}
+
+std::string EdgeOf(absl::string_view repository, const ManifestTarget& target, const Digest& parent) {
+  const bool is_blob = target.kind == ManifestTarget::Kind::kBlob;
+  return keys::EdgeRow(is_blob ? keys::Edge::kToBlob : keys::Edge::kToChild, repository, target.digest, parent);
+}
+
+absl::Status NoSuchManifest(absl::string_view repository, absl::string_view reference) {
+  return absl::NotFoundError(absl::StrCat("repository \"", repository, "\" has no manifest ", reference));
+}
+
+class MissingTargets {
+ public:
+  void Add(const ManifestTarget& target) {
+    ++count_;
+    if (named_.size() >= kMaxNamedMissing) return;
+    const bool is_blob = target.kind == ManifestTarget::Kind::kBlob;
+    named_.push_back(absl::StrCat(is_blob ? "blob " : "manifest ", target.digest.ToString()));
+  }
+  absl::Status ToStatus(absl::string_view repository) const {
+    if (count_ == 0) return absl::OkStatus();
+    const std::string more = count_ > named_.size() ? absl::StrCat(" and ", count_ - named_.size(), " more") : "";
+    return absl::FailedPreconditionError(absl::StrCat("repository \"", repository, "\" lacks what the manifest names: ",
+                                                      absl::StrJoin(named_, ", "), more, "; push these first"));
+  }
+
+ private:
+  size_t count_ = 0;
+  std::vector<std::string> named_;
+};
+
+// One PutManifest: everything known about it, and the steps of its transaction.
+class Push {
+ public:
+  Push(const Core& core, absl::string_view repository, Digest digest, absl::string_view content, const oci::Manifest& manifest,
+       const PutManifestOptions& options)
+      : core_(core), repository_(repository), digest_(std::move(digest)), content_(content), manifest_(manifest),
+        options_(options) {
+    row_.media_type = manifest.media_type;
+    row_.size_bytes = content.size();
+    row_.targets = TargetsOf(manifest);
+    if (manifest.subject) row_.subject = manifest.subject->digest;
+  }
+
+  absl::Status Run(Transaction& transaction) {
+    row_.pushed = core_.clock.Now();
+    STRATA_RETURN_IF_ERROR(EnterRepository(core_, transaction, repository_));
+    STRATA_ASSIGN_OR_RETURN(const std::optional<ManifestRow> before,
+                            LockManifest(transaction, repository_, digest_, LockMode::kExclusive));
+    STRATA_RETURN_IF_ERROR(RequireTargets(transaction));
+    if (before) STRATA_RETURN_IF_ERROR(RemoveReferences(transaction, *before));
+    if (!before) transaction.Add(keys::Counter(keys::Count::kManifests), 1);
+    STRATA_RETURN_IF_ERROR(PutRows(transaction));
+    for (const std::string& tag : std::set<std::string>(options_.tags.begin(), options_.tags.end())) {
+      STRATA_ASSIGN_OR_RETURN(const std::optional<TagRow> tag_before, LockTag(transaction, repository_, tag));
+      STRATA_RETURN_IF_ERROR(PointTag(core_, transaction, repository_, tag, tag_before, digest_));
+    }
+    return absl::OkStatus();
+  }
+
+ private:
+  absl::Status RequireTargets(Transaction& transaction) {
+    MissingTargets missing;
+    for (const ManifestTarget& target : row_.targets) {
+      if (target.kind != ManifestTarget::Kind::kManifest) continue;
+      STRATA_ASSIGN_OR_RETURN(const auto child, LockManifest(transaction, repository_, target.digest, LockMode::kShared));
+      if (!child) missing.Add(target);
+    }
+    for (const ManifestTarget& target : row_.targets) {
+      if (target.kind != ManifestTarget::Kind::kBlob) continue;
+      STRATA_ASSIGN_OR_RETURN(const bool is_held, RequireBlob(transaction, target.digest));
+      if (!is_held) missing.Add(target);
+    }
+    return missing.ToStatus(repository_);
+  }
+
+  absl::StatusOr<bool> RequireBlob(Transaction& transaction, const Digest& digest) {
+    STRATA_ASSIGN_OR_RETURN(const std::optional<BlobRow> blob, LockBlob(transaction, digest, LockMode::kShared));
+    if (!IsServed(blob)) return false;
+    STRATA_ASSIGN_OR_RETURN(const bool is_linked, LockLink(transaction, repository_, digest));
+    if (is_linked) return true;
+    if (!options_.link_blobs) return false;
+    STRATA_RETURN_IF_ERROR(AddLink(core_, transaction, repository_, digest));
+    return true;
+  }
+
+  absl::Status RemoveReferences(Transaction& transaction, const ManifestRow& before) {
+    for (const ManifestTarget& target : before.targets) {
+      STRATA_RETURN_IF_ERROR(transaction.Delete(Table::kFacts, EdgeOf(repository_, target, digest_)));
+    }
+    if (!before.subject) return absl::OkStatus();
+    return transaction.Delete(Table::kFacts, keys::Referrer(repository_, *before.subject, digest_));
+  }
+
+  absl::Status PutRows(Transaction& transaction) {
+    STRATA_RETURN_IF_ERROR(transaction.Put(Table::kFacts, keys::Manifest(repository_, digest_), row_.Encode()));
+    STRATA_RETURN_IF_ERROR(transaction.Put(Table::kContent, keys::ManifestContent(repository_, digest_), content_));
+    for (const ManifestTarget& target : row_.targets) {
+      STRATA_RETURN_IF_ERROR(transaction.Put(Table::kFacts, EdgeOf(repository_, target, digest_), ""));
+    }
+    if (!row_.subject) return absl::OkStatus();
+    ReferrerRow referrer;
+    referrer.media_type = row_.media_type;
+    referrer.size_bytes = row_.size_bytes;
+    referrer.artifact_type = manifest_.EffectiveArtifactType();
+    referrer.annotations = manifest_.annotations;
+    return transaction.Put(Table::kFacts, keys::Referrer(repository_, *row_.subject, digest_), referrer.Encode());
+  }
+
+  const Core& core_;
+  const absl::string_view repository_;
+  const Digest digest_;
+  const absl::string_view content_;
+  const oci::Manifest& manifest_;
+  const PutManifestOptions& options_;
+  ManifestRow row_;
+};
+
+absl::Status CheckDigest(absl::string_view content, const std::optional<Digest>& expected, Digest* digest) {
+  *digest = Digest::Of(content, expected ? expected->algorithm() : DigestAlgorithm::kSha256);
+  if (!expected || *expected == *digest) return absl::OkStatus();
+  return absl::InvalidArgumentError(absl::StrCat("the manifest of ", content.size(), " bytes hashes to ", digest->ToString(),
+                                                 ", but ", expected->ToString(), " was declared; send it again"));
+}
+
+absl::Status CheckTags(const std::vector<std::string>& tags) {
+  if (tags.size() > kMaxTagsACall) {
+    return absl::InvalidArgumentError(absl::StrCat(tags.size(), " tags in one call; at most ", kMaxTagsACall, " are taken"));
+  }
+  for (const std::string& tag : tags) STRATA_RETURN_IF_ERROR(oci::ValidateTag(tag));
+  return absl::OkStatus();
+}
+
+// The links of the blobs that no other manifest of the repository names any more stay for the grace period: a push that found
+// them there may be under way.
+absl::Status EndLeases(const Core& core, Transaction& transaction, absl::string_view repository,
+                                 const ManifestRow& row) {
+  for (const ManifestTarget& target : row.targets) {
+    if (target.kind != ManifestTarget::Kind::kBlob) continue;
+    STRATA_ASSIGN_OR_RETURN(
+        const std::optional<std::string> link,
+        transaction.GetForUpdate(Table::kFacts, keys::Link(repository, target.digest), LockMode::kExclusive));
+    STRATA_ASSIGN_OR_RETURN(const bool is_named, HasRows(transaction, keys::EdgesTo(keys::Edge::kToBlob, repository, target.digest)));
+    if (link && !is_named) STRATA_RETURN_IF_ERROR(EndLease(core, transaction, repository, target.digest));
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+absl::StatusOr<blobstore::PutManifestResult> Manifests::Put(absl::string_view repository, absl::string_view media_type,
+                                                            absl::string_view content, const PutManifestOptions& options) {
+  STRATA_RETURN_IF_ERROR(CheckRepository(repository));
+  STRATA_RETURN_IF_ERROR(CheckTags(options.tags));
+  if (content.size() > oci::kMaxManifestBytes) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("the manifest has ", content.size(), " bytes; at most ", oci::kMaxManifestBytes, " are taken"));
+  }
+  Digest digest;
+  STRATA_RETURN_IF_ERROR(CheckDigest(content, options.expected_digest, &digest));
+  STRATA_ASSIGN_OR_RETURN(const oci::Manifest manifest, oci::ParseManifest(content, media_type));
+  STRATA_RETURN_IF_ERROR(core_.extents.CheckSpace());
+  Push push(core_, repository, digest, content, manifest, options);
+  STRATA_RETURN_IF_ERROR(
+      InTransaction(core_.kv, Durability::kSynced, [&](Transaction& transaction) { return push.Run(transaction); }));
+  core_.AtCommitPoint("manifest.committed");
+  blobstore::PutManifestResult result;
+  result.digest = digest;
+  if (manifest.subject) result.subject = manifest.subject->digest;
+  return result;
+}
+
+absl::StatusOr<StoredManifest> Manifests::Get(absl::string_view repository, const blobstore::ManifestReference& reference,
+                                              bool head_only) {
+  STRATA_RETURN_IF_ERROR(CheckRepository(repository));
+  StoredManifest stored;
+  std::string asked;
+  if (reference.digest) {
+    stored.digest = *reference.digest;
+    asked = stored.digest.ToString();
+  } else {
+    asked = absl::StrCat("tagged \"", reference.tag.substr(0, 128), "\"");
+    STRATA_ASSIGN_OR_RETURN(const std::optional<TagRow> tag, FindTag(core_.kv, repository, reference.tag));
+    if (!tag) return NoSuchManifest(repository, asked);
+    stored.digest = tag->digest;
+  }
+  STRATA_ASSIGN_OR_RETURN(std::optional<ManifestRow> row, FindManifest(core_.kv, repository, stored.digest));
+  if (!row) return NoSuchManifest(repository, asked);
+  stored.media_type = std::move(row->media_type);
+  stored.size_bytes = row->size_bytes;
+  stored.pushed = row->pushed;
+  if (head_only) return stored;
+  STRATA_ASSIGN_OR_RETURN(std::optional<std::string> content,
+                          core_.kv.Get(Table::kContent, keys::ManifestContent(repository, stored.digest)));
+  // Deleted since its row was read.
+  if (!content) return NoSuchManifest(repository, asked);
+  if (Digest::Of(*content, stored.digest.algorithm()) != stored.digest) {
+    return absl::DataLossError(absl::StrCat("the stored manifest ", asked, " of repository \"", repository,
+                                            "\" is damaged; push it again"));
+  }
+  stored.content = *std::move(content);
+  return stored;
+}
+
+absl::StatusOr<std::vector<std::string>> Manifests::Delete(absl::string_view repository, const Digest& digest) {
+  STRATA_RETURN_IF_ERROR(CheckRepository(repository));
+  std::vector<std::string> tags;
+  STRATA_RETURN_IF_ERROR(InTransaction(core_.kv, Durability::kSynced, [&](Transaction& transaction) -> absl::Status {
+    tags.clear();
+    STRATA_ASSIGN_OR_RETURN(const std::optional<ManifestRow> row,
+                            LockManifest(transaction, repository, digest, LockMode::kExclusive));
+    if (!row) return NoSuchManifest(repository, digest.ToString());
+    const std::string parents = keys::EdgesTo(keys::Edge::kToChild, repository, digest);
+    const std::unique_ptr<Cursor> parent = transaction.Scan(Table::kFacts, parents);
+    STRATA_RETURN_IF_ERROR(parent->status());
+    if (parent->valid()) {
+      STRATA_ASSIGN_OR_RETURN(const Digest index, keys::DigestBehind(parents, parent->key()));
+      return absl::FailedPreconditionError(absl::StrCat("manifest ", digest.ToString(), " is part of index ", index.ToString(),
+                                                        " of repository \"", repository, "\"; delete that first"));
+    }
+    for (const ManifestTarget& target : row->targets) {
+      STRATA_RETURN_IF_ERROR(transaction.Delete(Table::kFacts, EdgeOf(repository, target, digest)));
+    }
+    if (row->subject) {
+      STRATA_RETURN_IF_ERROR(transaction.Delete(Table::kFacts, keys::Referrer(repository, *row->subject, digest)));
+    }
+    STRATA_RETURN_IF_ERROR(transaction.Delete(Table::kFacts, keys::Manifest(repository, digest)));
+    STRATA_RETURN_IF_ERROR(transaction.Delete(Table::kContent, keys::ManifestContent(repository, digest)));
+    transaction.Add(keys::Counter(keys::Count::kManifests), -1);
+    STRATA_RETURN_IF_ERROR(EndLeases(core_, transaction, repository, *row));
+    const std::string tag_prefix = keys::TagsOfManifest(repository, digest);
+    std::vector<std::string> tag_names;
+    const std::unique_ptr<Cursor> cursor = transaction.Scan(Table::kFacts, tag_prefix);
+    for (; cursor->valid(); cursor->Next()) tag_names.push_back(keys::TextBehind(tag_prefix, cursor->key()));
+    STRATA_RETURN_IF_ERROR(cursor->status());
+    for (const std::string& tag : tag_names) {
+      STRATA_ASSIGN_OR_RETURN(const std::optional<TagRow> tag_row, LockTag(transaction, repository, tag));
+      // Moved elsewhere since it was listed.
+      if (!tag_row || tag_row->digest != digest) continue;
+      STRATA_RETURN_IF_ERROR(RemoveTagRows(transaction, repository, tag, *tag_row));
+      tags.push_back(tag);
+    }
+    return ReviewRepository(core_, transaction, repository, /*due_now=*/false);
+  }));
+  core_.AtCommitPoint("manifest.deleted");
+  return tags;
+}
+
+}  // namespace strata::store

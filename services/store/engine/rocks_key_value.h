@@ -1,0 +1,23 @@
+// KeyValueStore on RocksDB.
+//
+// Pessimistic transactions (rocksdb::TransactionDB) rather than optimistic ones: pushes of popular base layers touch the same blob
+// rows all the time, and only the pessimistic kind has shared locks, so they pass each other; optimistic validation also needs
+// write buffers kept in memory for as long as the longest transaction lasts, which an idle 40 MB process cannot afford.
+//
+// Every row goes through the write-ahead log; group commit makes concurrent synced commits share one fdatasync.
+// Sized for a small process: 4 + 8 MiB of write buffers, 8 MiB of block cache.
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "absl/status/statusor.h"
+#include "services/store/engine/key_value.h"
+
+namespace strata::store {
+
+// Opens or creates the database in folder `path`, whose parent exists.
+// kFailedPrecondition: another process has it open. kDataLoss: files are missing or damaged; the message says which.
+absl::StatusOr<std::unique_ptr<KeyValueStore>> OpenRocksKeyValue(const std::string& path);
+
+}  // namespace strata::store

@@ -1,0 +1,247 @@
+#include "services/store/engine/store_engine.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+
+#include <cerrno>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "lib/base/status.h"
+#include "lib/base/unique_fd.h"
+#include "services/store/engine/blobs.h"
+#include "services/store/engine/cache_records.h"
+#include "services/store/engine/extent_files.h"
+#include "services/store/engine/keyspace.h"
+#include "services/store/engine/listings.h"
+#include "services/store/engine/manifests.h"
+#include "services/store/engine/record.h"
+#include "services/store/engine/rocks_key_value.h"
+#include "services/store/engine/tags.h"
+#include "services/store/gc/collector.h"
+#include "services/store/ingest/upload_sessions.h"
+
+namespace strata::store {
+
+namespace {
+
+absl::Status MakeDataFolder(const std::string& path) {
+  if (::mkdir(path.c_str(), 0700) != 0 && errno != EEXIST) return ErrnoStatus(errno, "make the data folder");
+  return absl::OkStatus();
+}
+
+// Makes the entries of meta/ and extents/ durable.
+absl::Status SyncDataFolder(const std::string& path) {
+  const UniqueFd fd(::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (!fd.is_valid()) return ErrnoStatus(errno, "open the data folder");
+  if (::fsync(fd.get()) != 0) return ErrnoStatus(errno, "fsync the data folder");
+  return absl::OkStatus();
+}
+
+absl::Status CheckFormat(KeyValueStore& kv) {
+  STRATA_ASSIGN_OR_RETURN(const std::optional<std::string> row, kv.Get(Table::kFacts, keys::FormatVersion()));
+  if (!row) {
+    return InTransaction(kv, Durability::kSynced, [](Transaction& transaction) {
+      return transaction.Put(Table::kFacts, keys::FormatVersion(), RecordWriter().U32(kFormatVersion).Take());
+    });
+  }
+  RecordReader reader(*row);
+  const uint32_t version = reader.U32();
+  STRATA_RETURN_IF_ERROR(reader.Finish("the format version"));
+  if (version == kFormatVersion) return absl::OkStatus();
+  return absl::FailedPreconditionError(absl::StrCat("the data folder has format ", version, " and this store reads format ",
+                                                    kFormatVersion, "; run the version of Strata that wrote it, or a newer one"));
+}
+
+}  // namespace
+
+// Declared in order of need: each part goes before what it borrows.
+struct StoreEngine::Parts {
+  Parts(EngineOptions options_in, const Clock& clock, std::unique_ptr<KeyValueStore> kv_in, std::unique_ptr<ExtentStore> extents_in)
+      : options(std::move(options_in)), kv(std::move(kv_in)), extents(std::move(extents_in)), blob_ids(*kv),
+        core{*kv, *extents, clock, options, blob_ids}, uploads(core), blobs(core), manifests(core), tags(core),
+        listings(core), cache(core), collector(core, uploads) {}
+
+  const EngineOptions options;
+  const std::unique_ptr<KeyValueStore> kv;
+  const std::unique_ptr<ExtentStore> extents;
+  BlobIds blob_ids;
+  const Core core;
+  UploadSessions uploads;
+  Blobs blobs;
+  Manifests manifests;
+  Tags tags;
+  Listings listings;
+  CacheRecords cache;
+  Collector collector;
+};
+
+absl::StatusOr<std::unique_ptr<StoreEngine>> StoreEngine::Open(EngineOptions options, const Clock& clock) {
+  const std::string folder = options.data_dir;
+  STRATA_RETURN_IF_ERROR(MakeDataFolder(folder));
+  STRATA_ASSIGN_OR_RETURN(std::unique_ptr<KeyValueStore> kv, OpenRocksKeyValue(absl::StrCat(folder, "/meta")));
+  STRATA_RETURN_IF_ERROR(CheckFormat(*kv));
+  STRATA_ASSIGN_OR_RETURN(std::unique_ptr<ExtentStore> extents,
+                          OpenExtentFiles(absl::StrCat(folder, "/extents"), options.reserved_bytes));
+  STRATA_RETURN_IF_ERROR(SyncDataFolder(folder));
+  auto parts = std::make_unique<Parts>(std::move(options), clock, std::move(kv), std::move(extents));
+  STRATA_RETURN_IF_ERROR(parts->uploads.Recover());
+  return std::unique_ptr<StoreEngine>(new StoreEngine(std::move(parts)));
+}
+
+StoreEngine::StoreEngine(std::unique_ptr<Parts> parts) : parts_(std::move(parts)) {}
+StoreEngine::~StoreEngine() = default;
+
+void StoreEngine::StartCollector() { parts_->collector.Start(); }
+void StoreEngine::StopCollector() { parts_->collector.Stop(); }
+absl::StatusOr<blobstore::GarbageReport> StoreEngine::CollectDue() { return parts_->collector.RunOnce(); }
+
+absl::StatusOr<std::string> StoreEngine::StartUpload(const CallContext& context, absl::string_view repository,
+                                                     DigestAlgorithm algorithm) {
+  STRATA_RETURN_IF_ERROR(context.Check());
+  return parts_->uploads.Start(repository, algorithm);
+}
+
+absl::StatusOr<blobstore::UploadInfo> StoreEngine::GetUpload(const CallContext& context, absl::string_view repository,
+                                                             absl::string_view upload_id) {
+  STRATA_RETURN_IF_ERROR(context.Check());
+  return parts_->uploads.Get(repository, upload_id);
+}
+
+absl::Status StoreEngine::CancelUpload(const CallContext& context, absl::string_view repository, absl::string_view upload_id) {
+  STRATA_RETURN_IF_ERROR(context.Check());
+  return parts_->uploads.Cancel(repository, upload_id);
+}
+
+absl::StatusOr<std::unique_ptr<blobstore::UploadWriter>> StoreEngine::OpenUpload(const CallContext& context,
+                                                                                 absl::string_view repository,
+                                                                                 absl::string_view upload_id,
+                                                                                 std::optional<uint64_t> offset_bytes) {
+  STRATA_RETURN_IF_ERROR(context.Check());
+  return parts_->uploads.Open(repository, upload_id, offset_bytes);
+}
+
+absl::StatusOr<std::unique_ptr<blobstore::BlobReader>> StoreEngine::OpenBlob(const CallContext& context,
+                                                                             absl::string_view repository, const Digest& digest,
+                                                                             uint64_t offset_bytes,
+                                                                             std::optional<uint64_t> length_bytes) {
+  STRATA_RETURN_IF_ERROR(context.Check());
+  return parts_->blobs.Open(repository, digest, offset_bytes, length_bytes);
+}
+
+absl::StatusOr<std::vector<std::optional<uint64_t>>> StoreEngine::StatBlobs(const CallContext& context,
+                                                                            absl::string_view repository,
+                                                                            absl::Span<const Digest> digests) {
+  STRATA_RETURN_IF_ERROR(context.Check());
+  return parts_->blobs.Stat(repository, digests);
+}
+
+absl::Status StoreEngine::LinkBlobs(const CallContext& context, absl::string_view repository, absl::string_view from_repository,
+                                    absl::Span<const Digest> digests) {
+  STRATA_RETURN_IF_ERROR(context.Check());
+  return parts_->blobs.Link(repository, from_repository, digests);
+}
+
+absl::Status StoreEngine::UnlinkBlob(const CallContext& context, absl::string_view repository, const Digest& digest) {
+  STRATA_RETURN_IF_ERROR(context.Check());
+  return parts_->blobs.Unlink(repository, digest);
+}
+
+absl::StatusOr<blobstore::PutManifestResult> StoreEngine::PutManifest(const CallContext& context, absl::string_view repository,
+                                                                      absl::string_view media_type, absl::string_view content,
+                                                                      const blobstore::PutManifestOptions& options) {
+  STRATA_RETURN_IF_ERROR(context.Check());
+  return parts_->manifests.Put(repository, media_type, content, options);
+}
+
+absl::StatusOr<blobstore::StoredManifest> StoreEngine::GetManifest(const CallContext& context, absl::string_view repository,
+                                                                   const blobstore::ManifestReference& reference,
+                                                                   bool head_only) {
+  STRATA_RETURN_IF_ERROR(context.Check());
+  return parts_->manifests.Get(repository, reference, head_only);
+}
+
+absl::StatusOr<std::vector<std::string>> StoreEngine::DeleteManifest(const CallContext& context, absl::string_view repository,
+                                                                     const Digest& digest) {
+  STRATA_RETURN_IF_ERROR(context.Check());
+  return parts_->manifests.Delete(repository, digest);
+}
+
+absl::Status StoreEngine::SetTag(const CallContext& context, absl::string_view repository, absl::string_view tag,
+                                 const Digest& digest, const std::optional<Digest>& expected) {
+  STRATA_RETURN_IF_ERROR(context.Check());
+  return parts_->tags.Set(repository, tag, digest, expected);
+}
+
+absl::StatusOr<Digest> StoreEngine::DeleteTag(const CallContext& context, absl::string_view repository, absl::string_view tag) {
+  STRATA_RETURN_IF_ERROR(context.Check());
+  return parts_->tags.Delete(repository, tag);
+}
+
+absl::StatusOr<blobstore::Page<blobstore::TagEntry>> StoreEngine::ListTags(const CallContext& context,
+                                                                           absl::string_view repository,
+                                                                           absl::string_view last, int limit) {
+  STRATA_RETURN_IF_ERROR(context.Check());
+  return parts_->listings.ListTags(repository, last, limit);
+}
+
+absl::StatusOr<blobstore::Page<std::string>> StoreEngine::ListRepositories(const CallContext& context, absl::string_view last,
+                                                                           int limit) {
+  STRATA_RETURN_IF_ERROR(context.Check());
+  return parts_->listings.ListRepositories(last, limit);
+}
+
+absl::StatusOr<blobstore::Page<blobstore::ManifestEntry>> StoreEngine::ListManifests(const CallContext& context,
+                                                                                     absl::string_view repository,
+                                                                                     absl::string_view last, int limit) {
+  STRATA_RETURN_IF_ERROR(context.Check());
+  return parts_->listings.ListManifests(repository, last, limit);
+}
+
+absl::StatusOr<blobstore::Page<blobstore::Referrer>> StoreEngine::ListReferrers(const CallContext& context,
+                                                                                absl::string_view repository,
+                                                                                const Digest& subject,
+                                                                                absl::string_view artifact_type,
+                                                                                absl::string_view last, int limit) {
+  STRATA_RETURN_IF_ERROR(context.Check());
+  return parts_->listings.ListReferrers(repository, subject, artifact_type, last, limit);
+}
+
+absl::StatusOr<std::string> StoreEngine::GetRecord(const CallContext& context, absl::string_view key) {
+  STRATA_RETURN_IF_ERROR(context.Check());
+  return parts_->cache.Get(key);
+}
+
+absl::Status StoreEngine::PutRecord(const CallContext& context, absl::string_view key, absl::string_view value,
+                                    absl::Span<const Digest> needs) {
+  STRATA_RETURN_IF_ERROR(context.Check());
+  return parts_->cache.Put(key, value, needs);
+}
+
+absl::StatusOr<int64_t> StoreEngine::PruneRecords(const CallContext& context, absl::Time unused_since) {
+  STRATA_RETURN_IF_ERROR(context.Check());
+  return parts_->cache.Prune(unused_since);
+}
+
+absl::StatusOr<blobstore::StoreStatistics> StoreEngine::GetStatistics(const CallContext& context) {
+  STRATA_RETURN_IF_ERROR(context.Check());
+  using keys::Count;
+  KeyValueStore& kv = *parts_->kv;
+  blobstore::StoreStatistics statistics;
+  STRATA_ASSIGN_OR_RETURN(statistics.blobs, kv.ReadCounter(keys::Counter(Count::kBlobs)));
+  STRATA_ASSIGN_OR_RETURN(statistics.blob_bytes, kv.ReadCounter(keys::Counter(Count::kBlobBytes)));
+  STRATA_ASSIGN_OR_RETURN(statistics.repositories, kv.ReadCounter(keys::Counter(Count::kRepositories)));
+  STRATA_ASSIGN_OR_RETURN(statistics.manifests, kv.ReadCounter(keys::Counter(Count::kManifests)));
+  STRATA_ASSIGN_OR_RETURN(statistics.tags, kv.ReadCounter(keys::Counter(Count::kTags)));
+  STRATA_ASSIGN_OR_RETURN(statistics.open_uploads, kv.ReadCounter(keys::Counter(Count::kUploads)));
+  STRATA_ASSIGN_OR_RETURN(statistics.cache_records, kv.ReadCounter(keys::Counter(Count::kCacheRecords)));
+  STRATA_ASSIGN_OR_RETURN(statistics.disk_free_bytes, parts_->extents->FreeBytes());
+  return statistics;
+}
+
+absl::StatusOr<blobstore::GarbageReport> StoreEngine::CollectGarbage(const CallContext& context) {
+  STRATA_RETURN_IF_ERROR(context.Check());
+  return parts_->collector.RunNow();
+}
+
+}  // namespace strata::store

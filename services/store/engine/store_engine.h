@@ -1,0 +1,100 @@
+// The store's engine: facts in RocksDB, large blobs in extent files, both in one data folder.
+//
+//   <data_dir>/meta/      RocksDB (rocks_key_value.h); keys: keyspace.h, values: rows.h
+//   <data_dir>/extents/   one file a blob over 32 KiB (extent_files.h)
+//
+// Implements the whole contract of lib/blobstore; docs/formats/store.md describes every byte on disk. What is acknowledged is
+// durable: data and folder synced, then the facts synced, then the answer. Opening repairs what a crash left (unacknowledged
+// bytes, extents nobody names) before it returns.
+//
+// Thread-safe; calls block. Readers and writers that it handed out must go before it does.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "lib/base/clock.h"
+#include "lib/blobstore/blob_store.h"
+#include "lib/blobstore/cache_store.h"
+#include "lib/blobstore/ref_store.h"
+#include "services/store/engine/core.h"
+
+namespace strata::store {
+
+class StoreEngine final : public blobstore::BlobStore,
+                          public blobstore::RefStore,
+                          public blobstore::CacheStore,
+                          public blobstore::AdminStore {
+ public:
+  // `clock` outlives the engine. kFailedPrecondition: the folder is in use by another process, or was written by a newer Strata.
+  // kDataLoss: the metadata is damaged.
+  static absl::StatusOr<std::unique_ptr<StoreEngine>> Open(EngineOptions options, const Clock& clock);
+  ~StoreEngine() override;
+
+  // Collects what is due, in a thread, until StopCollector() or destruction.
+  void StartCollector();
+  void StopCollector();
+  // What that thread does once.
+  absl::StatusOr<blobstore::GarbageReport> CollectDue();
+
+  // BlobStore.
+  absl::StatusOr<std::string> StartUpload(const CallContext& context, absl::string_view repository,
+                                          DigestAlgorithm algorithm) override;
+  absl::StatusOr<blobstore::UploadInfo> GetUpload(const CallContext& context, absl::string_view repository,
+                                                  absl::string_view upload_id) override;
+  absl::Status CancelUpload(const CallContext& context, absl::string_view repository, absl::string_view upload_id) override;
+  absl::StatusOr<std::unique_ptr<blobstore::UploadWriter>> OpenUpload(const CallContext& context, absl::string_view repository,
+                                                                      absl::string_view upload_id,
+                                                                      std::optional<uint64_t> offset_bytes) override;
+  absl::StatusOr<std::unique_ptr<blobstore::BlobReader>> OpenBlob(const CallContext& context, absl::string_view repository,
+                                                                  const Digest& digest, uint64_t offset_bytes,
+                                                                  std::optional<uint64_t> length_bytes) override;
+  absl::StatusOr<std::vector<std::optional<uint64_t>>> StatBlobs(const CallContext& context, absl::string_view repository,
+                                                                 absl::Span<const Digest> digests) override;
+  absl::Status LinkBlobs(const CallContext& context, absl::string_view repository, absl::string_view from_repository,
+                         absl::Span<const Digest> digests) override;
+  absl::Status UnlinkBlob(const CallContext& context, absl::string_view repository, const Digest& digest) override;
+
+  // RefStore.
+  absl::StatusOr<blobstore::PutManifestResult> PutManifest(const CallContext& context, absl::string_view repository,
+                                                           absl::string_view media_type, absl::string_view content,
+                                                           const blobstore::PutManifestOptions& options) override;
+  absl::StatusOr<blobstore::StoredManifest> GetManifest(const CallContext& context, absl::string_view repository,
+                                                        const blobstore::ManifestReference& reference,
+                                                        bool head_only) override;
+  absl::StatusOr<std::vector<std::string>> DeleteManifest(const CallContext& context, absl::string_view repository,
+                                                          const Digest& digest) override;
+  absl::Status SetTag(const CallContext& context, absl::string_view repository, absl::string_view tag, const Digest& digest,
+                      const std::optional<Digest>& expected) override;
+  absl::StatusOr<Digest> DeleteTag(const CallContext& context, absl::string_view repository, absl::string_view tag) override;
+  absl::StatusOr<blobstore::Page<blobstore::TagEntry>> ListTags(const CallContext& context, absl::string_view repository,
+                                                                absl::string_view last, int limit) override;
+  absl::StatusOr<blobstore::Page<std::string>> ListRepositories(const CallContext& context, absl::string_view last,
+                                                                int limit) override;
+  absl::StatusOr<blobstore::Page<blobstore::ManifestEntry>> ListManifests(const CallContext& context,
+                                                                          absl::string_view repository,
+                                                                          absl::string_view last, int limit) override;
+  absl::StatusOr<blobstore::Page<blobstore::Referrer>> ListReferrers(const CallContext& context, absl::string_view repository,
+                                                                     const Digest& subject, absl::string_view artifact_type,
+                                                                     absl::string_view last, int limit) override;
+
+  // CacheStore.
+  absl::StatusOr<std::string> GetRecord(const CallContext& context, absl::string_view key) override;
+  absl::Status PutRecord(const CallContext& context, absl::string_view key, absl::string_view value,
+                         absl::Span<const Digest> needs) override;
+  absl::StatusOr<int64_t> PruneRecords(const CallContext& context, absl::Time unused_since) override;
+
+  // AdminStore.
+  absl::StatusOr<blobstore::StoreStatistics> GetStatistics(const CallContext& context) override;
+  absl::StatusOr<blobstore::GarbageReport> CollectGarbage(const CallContext& context) override;
+
+ private:
+  struct Parts;
+  explicit StoreEngine(std::unique_ptr<Parts> parts);
+
+  const std::unique_ptr<Parts> parts_;
+};
+
+}  // namespace strata::store

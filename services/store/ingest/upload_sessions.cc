@@ -1,0 +1,141 @@
+#include "services/store/ingest/upload_sessions.h"
+
+#include <sys/random.h>
+
+#include <cerrno>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/escaping.h"
+#include "absl/strings/str_cat.h"
+#include "lib/base/status.h"
+#include "services/store/engine/blob_table.h"
+#include "services/store/engine/keyspace.h"
+#include "services/store/ingest/upload_content.h"
+#include "services/store/ingest/upload_writer.h"
+
+namespace strata::store {
+
+namespace {
+
+absl::StatusOr<std::string> NewUploadId() {
+  std::string bytes(16, '\0');
+  if (::getrandom(bytes.data(), bytes.size(), 0) != static_cast<ssize_t>(bytes.size())) {
+    return ErrnoStatus(errno, "getrandom");
+  }
+  return absl::BytesToHexString(bytes);
+}
+
+// What a session holds behind its recorded offset was never acknowledged.
+absl::Status CutBehindOffset(const Core& core, const SessionRow& row) {
+  if (row.layout == Layout::kInline) return core.extents.Remove(row.blob_id).status();
+  return core.extents.Append(row.blob_id, row.offset_bytes).status();
+}
+
+}  // namespace
+
+absl::Status UploadSessions::Recover() {
+  std::vector<uint64_t> doomed;
+  const std::string prefix = keys::DoomedExtents();
+  const std::unique_ptr<Cursor> extents = core_.kv.Scan(Table::kFacts, prefix);
+  for (; extents->valid(); extents->Next()) {
+    STRATA_ASSIGN_OR_RETURN(const uint64_t id, keys::IdBehind(prefix, extents->key()));
+    doomed.push_back(id);
+  }
+  STRATA_RETURN_IF_ERROR(extents->status());
+  for (uint64_t id : doomed) STRATA_RETURN_IF_ERROR(RemoveDoomedExtent(core_, id).status());
+
+  const std::unique_ptr<Cursor> sessions = core_.kv.Scan(Table::kFacts, keys::Sessions());
+  for (; sessions->valid(); sessions->Next()) {
+    STRATA_ASSIGN_OR_RETURN(const SessionRow row, SessionRow::Decode(sessions->value()));
+    const absl::Status cut = CutBehindOffset(core_, row);
+    if (cut.ok()) continue;
+    if (!absl::IsDataLoss(cut)) return cut;
+    // Its bytes are gone: better that the client learns "no such upload" and starts again than that every write fails.
+    STRATA_RETURN_IF_ERROR(Discard(row.repository, keys::TextBehind(keys::Sessions(), sessions->key()), std::nullopt));
+  }
+  return sessions->status();
+}
+
+absl::StatusOr<std::string> UploadSessions::Start(absl::string_view repository, DigestAlgorithm algorithm) {
+  STRATA_RETURN_IF_ERROR(CheckRepository(repository));
+  STRATA_RETURN_IF_ERROR(core_.extents.CheckSpace());
+  STRATA_ASSIGN_OR_RETURN(const std::string upload_id, NewUploadId());
+  SessionRow row;
+  row.repository = std::string(repository);
+  STRATA_ASSIGN_OR_RETURN(row.blob_id, core_.blob_ids.Next());
+  row.hash_state = Hasher(algorithm).SaveState();
+  row.checksum_state = PieceChecksums().SaveState();
+  row.started = core_.clock.Now();
+  row.last_write = row.started;
+  STRATA_RETURN_IF_ERROR(InTransaction(core_.kv, Durability::kSynced, [&](Transaction& transaction) {
+    transaction.Add(keys::Counter(keys::Count::kUploads), 1);
+    return transaction.Put(Table::kFacts, keys::Session(upload_id), row.Encode());
+  }));
+  core_.AtCommitPoint("upload.started");
+  return upload_id;
+}
+
+absl::StatusOr<blobstore::UploadInfo> UploadSessions::Get(absl::string_view repository, absl::string_view upload_id) {
+  STRATA_ASSIGN_OR_RETURN(const SessionRow row, FindSession(core_.kv, repository, upload_id));
+  blobstore::UploadInfo info;
+  info.id = std::string(upload_id);
+  info.offset_bytes = row.offset_bytes;
+  info.started = row.started;
+  info.last_write = row.last_write;
+  return info;
+}
+
+absl::Status UploadSessions::Cancel(absl::string_view repository, absl::string_view upload_id) {
+  return Discard(repository, upload_id, std::nullopt);
+}
+
+absl::Status UploadSessions::Discard(absl::string_view repository, absl::string_view upload_id,
+                                     std::optional<absl::Time> idle_since) {
+  std::optional<uint64_t> doomed;
+  STRATA_RETURN_IF_ERROR(InTransaction(core_.kv, Durability::kSynced, [&](Transaction& transaction) -> absl::Status {
+    doomed.reset();
+    STRATA_ASSIGN_OR_RETURN(const SessionRow row, LockSession(transaction, repository, upload_id));
+    if (idle_since && row.last_write >= *idle_since) return absl::OkStatus();
+    STRATA_RETURN_IF_ERROR(RemoveSessionRows(transaction, upload_id, row));
+    STRATA_RETURN_IF_ERROR(transaction.Put(Table::kFacts, keys::DoomedExtent(row.blob_id), ""));
+    doomed = row.blob_id;
+    return absl::OkStatus();
+  }));
+  // A writer that is still at it finds its session gone and removes the extent itself.
+  if (!doomed || claims_.IsTaken(upload_id)) return absl::OkStatus();
+  return RemoveDoomedExtent(core_, *doomed).status();
+}
+
+absl::StatusOr<std::unique_ptr<blobstore::UploadWriter>> UploadSessions::Open(absl::string_view repository,
+                                                                              absl::string_view upload_id,
+                                                                              std::optional<uint64_t> offset_bytes) {
+  STRATA_RETURN_IF_ERROR(FindSession(core_.kv, repository, upload_id).status());
+  STRATA_ASSIGN_OR_RETURN(SessionClaims::Claim claim, claims_.Take(upload_id));
+  STRATA_ASSIGN_OR_RETURN(SessionRow row, FindSession(core_.kv, repository, upload_id));
+  if (offset_bytes && *offset_bytes != row.offset_bytes) {
+    return absl::OutOfRangeError(absl::StrCat("upload \"", upload_id, "\" holds ", row.offset_bytes,
+                                              " bytes; a write must start there, not at ", *offset_bytes));
+  }
+  absl::StatusOr<std::unique_ptr<UploadContent>> content = UploadContent::Open(core_, slots_, row);
+  if (!content.ok()) return Annotate(content.status(), absl::StrCat("upload \"", upload_id, "\""));
+  return NewUploadWriter(core_, std::move(claim), std::string(upload_id), std::move(row), *std::move(content));
+}
+
+absl::StatusOr<int> UploadSessions::ExpireIdle() {
+  const absl::Time idle_since = core_.clock.Now() - core_.options.session_ttl;
+  int expired = 0;
+  const std::unique_ptr<Cursor> sessions = core_.kv.Scan(Table::kFacts, keys::Sessions());
+  for (; sessions->valid(); sessions->Next()) {
+    STRATA_ASSIGN_OR_RETURN(const SessionRow row, SessionRow::Decode(sessions->value()));
+    const std::string upload_id = keys::TextBehind(keys::Sessions(), sessions->key());
+    if (row.last_write >= idle_since || claims_.IsTaken(upload_id)) continue;
+    const absl::Status status = Discard(row.repository, upload_id, idle_since);
+    if (!status.ok() && !absl::IsNotFound(status)) return status;
+    ++expired;
+  }
+  STRATA_RETURN_IF_ERROR(sessions->status());
+  return expired;
+}
+
+}  // namespace strata::store

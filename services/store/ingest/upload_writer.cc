@@ -1,0 +1,206 @@
+#include "services/store/ingest/upload_writer.h"
+
+#include <optional>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "lib/base/status.h"
+#include "services/store/engine/blob_table.h"
+#include "services/store/engine/keyspace.h"
+#include "services/store/engine/repository_table.h"
+
+namespace strata::store {
+
+namespace {
+
+class SessionWriter final : public blobstore::UploadWriter {
+ public:
+  SessionWriter(const Core& core, SessionClaims::Claim claim, std::string upload_id, SessionRow row,
+                std::unique_ptr<UploadContent> content)
+      : core_(core), claim_(std::move(claim)), upload_id_(std::move(upload_id)), row_(std::move(row)),
+        content_(std::move(content)) {}
+
+  ~SessionWriter() override {
+    // A client that vanished: keep what came, so that it can go on from there.
+    if (state_ == State::kOpen) Flush().IgnoreError();
+  }
+
+  absl::Status Write(absl::string_view data) override {
+    STRATA_RETURN_IF_ERROR(CheckOpen());
+    const absl::Status status = content_->Write(data);
+    if (status.ok()) return status;
+    const absl::Status failed = Fail(status);
+    CutUnrecorded();
+    return failed;
+  }
+
+  absl::StatusOr<uint64_t> Flush() override {
+    STRATA_RETURN_IF_ERROR(CheckOpen());
+    STRATA_RETURN_IF_ERROR(FailOnError(Record()));
+    End();
+    return row_.offset_bytes;
+  }
+
+  absl::Status Commit(const Digest& digest, std::optional<uint64_t> size_bytes) override {
+    STRATA_RETURN_IF_ERROR(CheckOpen());
+    STRATA_RETURN_IF_ERROR(FailOnError(content_->Settle()));
+    const absl::Status matches = CheckContent(digest, size_bytes);
+    if (absl::IsInvalidArgument(matches)) {
+      const absl::Status discarded = DiscardSession();
+      End();
+      return discarded.ok() ? matches : discarded;
+    }
+    STRATA_RETURN_IF_ERROR(FailOnError(matches));
+    STRATA_RETURN_IF_ERROR(FailOnError(content_->Sync()));
+    core_.AtCommitPoint("upload.synced");
+    STRATA_RETURN_IF_ERROR(FailOnError(MakeBlob(digest)));
+    End();
+    return absl::OkStatus();
+  }
+
+ private:
+  enum class State { kOpen, kFailed, kEnded };
+
+  absl::Status CheckOpen() const {
+    if (state_ == State::kOpen) return absl::OkStatus();
+    return absl::FailedPreconditionError(absl::StrCat("upload \"", upload_id_, "\": this write has ended"));
+  }
+
+  absl::Status FailOnError(const absl::Status& status) {
+    if (status.ok()) return status;
+    const absl::Status failed = Fail(status);
+    // Cancelled or expired meanwhile: whoever ended the session left the extent to us.
+    if (absl::IsNotFound(status)) RemoveDoomedExtent(core_, row_.blob_id).IgnoreError();
+    return failed;
+  }
+
+  absl::Status Fail(const absl::Status& status) {
+    state_ = State::kFailed;
+    content_.reset();
+    return Annotate(status, absl::StrCat("upload \"", upload_id_, "\""));
+  }
+
+  void End() {
+    state_ = State::kEnded;
+    content_.reset();
+    claim_.Release();
+  }
+
+  // Gives back the disk that a failed write took. When this fails too, the next writer or the next start does it. Not done when
+  // a transaction failed: it may yet turn out to be in the log, and then names these bytes.
+  void CutUnrecorded() {
+    if (row_.layout == Layout::kInline) {
+      core_.extents.Remove(row_.blob_id).IgnoreError();
+    } else {
+      core_.extents.Append(row_.blob_id, row_.offset_bytes).IgnoreError();
+    }
+  }
+
+  absl::Status Record() {
+    STRATA_RETURN_IF_ERROR(content_->Settle());
+    if (content_->size_bytes() == row_.offset_bytes) return absl::OkStatus();
+    STRATA_RETURN_IF_ERROR(content_->Sync());
+    core_.AtCommitPoint("upload.synced");
+    SessionRow next = row_;
+    next.offset_bytes = content_->size_bytes();
+    next.layout = content_->layout();
+    next.hash_state = content_->hasher().digest.SaveState();
+    next.checksum_state = content_->hasher().checksums.SaveState();
+    next.last_write = core_.clock.Now();
+    STRATA_RETURN_IF_ERROR(InTransaction(core_.kv, Durability::kSynced, [&](Transaction& transaction) -> absl::Status {
+      STRATA_RETURN_IF_ERROR(LockSession(transaction, row_.repository, upload_id_).status());
+      STRATA_RETURN_IF_ERROR(transaction.Put(Table::kFacts, keys::Session(upload_id_), next.Encode()));
+      if (next.layout == Layout::kInline) {
+        return transaction.Put(Table::kContent, keys::InlineBytes(next.blob_id), content_->inline_bytes());
+      }
+      if (row_.layout == Layout::kExtent || row_.offset_bytes == 0) return absl::OkStatus();
+      return transaction.Delete(Table::kContent, keys::InlineBytes(next.blob_id));
+    }));
+    core_.AtCommitPoint("upload.recorded");
+    row_ = std::move(next);
+    return absl::OkStatus();
+  }
+
+  absl::Status CheckContent(const Digest& digest, std::optional<uint64_t> size_bytes) {
+    const uint64_t received = content_->size_bytes();
+    if (size_bytes && *size_bytes != received) {
+      return absl::InvalidArgumentError(absl::StrCat("upload \"", upload_id_, "\": ", received, " bytes were received, but ",
+                                                     *size_bytes, " were declared; send the blob again"));
+    }
+    STRATA_ASSIGN_OR_RETURN(const Digest actual, content_->DigestOfAll(digest.algorithm()));
+    if (actual == digest) return absl::OkStatus();
+    return absl::InvalidArgumentError(absl::StrCat("upload \"", upload_id_, "\": the ", received, " bytes received hash to ",
+                                                   actual.ToString(), ", but the client declared ", digest.ToString(),
+                                                   "; send the blob again"));
+  }
+
+  absl::Status MakeBlob(const Digest& digest) {
+    bool has_copy = false;
+    std::optional<uint64_t> damaged_extent;
+    STRATA_RETURN_IF_ERROR(InTransaction(core_.kv, Durability::kSynced, [&](Transaction& transaction) -> absl::Status {
+      damaged_extent.reset();
+      STRATA_RETURN_IF_ERROR(EnterRepository(core_, transaction, row_.repository));
+      STRATA_ASSIGN_OR_RETURN(const std::optional<BlobRow> existing, LockBlob(transaction, digest, LockMode::kExclusive));
+      STRATA_ASSIGN_OR_RETURN(const SessionRow session, LockSession(transaction, row_.repository, upload_id_));
+      STRATA_RETURN_IF_ERROR(RemoveSessionRows(transaction, upload_id_, session));
+      has_copy = IsServed(existing);
+      if (existing && existing->is_quarantined) {
+        STRATA_RETURN_IF_ERROR(RemoveBlobRows(transaction, digest, *existing));
+        if (existing->layout == Layout::kExtent) damaged_extent = existing->id;
+      }
+      if (!has_copy) {
+        STRATA_RETURN_IF_ERROR(PutBlobRows(transaction, digest));
+      } else if (content_->layout() == Layout::kExtent) {
+        STRATA_RETURN_IF_ERROR(transaction.Put(Table::kFacts, keys::DoomedExtent(row_.blob_id), ""));
+      }
+      return AddLink(core_, transaction, row_.repository, digest);
+    }));
+    core_.AtCommitPoint("upload.committed");
+    // The blob is there; what cannot be removed now is removed at the next start.
+    if (has_copy && content_->layout() == Layout::kExtent) RemoveDoomedExtent(core_, row_.blob_id).IgnoreError();
+    if (damaged_extent) RemoveDoomedExtent(core_, *damaged_extent).IgnoreError();
+    return absl::OkStatus();
+  }
+
+  absl::Status PutBlobRows(Transaction& transaction, const Digest& digest) {
+    BlobRow blob;
+    blob.id = row_.blob_id;
+    blob.size_bytes = content_->size_bytes();
+    blob.layout = content_->layout();
+    blob.created = core_.clock.Now();
+    transaction.Add(keys::Counter(keys::Count::kBlobs), 1);
+    transaction.Add(keys::Counter(keys::Count::kBlobBytes), static_cast<int64_t>(blob.size_bytes));
+    STRATA_RETURN_IF_ERROR(transaction.Put(Table::kFacts, keys::Blob(digest), blob.Encode()));
+    if (blob.layout == Layout::kInline) {
+      return transaction.Put(Table::kContent, keys::InlineBytes(blob.id), content_->inline_bytes());
+    }
+    return transaction.Put(Table::kContent, keys::PieceChecksums(blob.id),
+                           EncodeChecksums(content_->hasher().checksums.Finish()));
+  }
+
+  absl::Status DiscardSession() {
+    content_.reset();
+    STRATA_RETURN_IF_ERROR(InTransaction(core_.kv, Durability::kSynced, [&](Transaction& transaction) -> absl::Status {
+      STRATA_ASSIGN_OR_RETURN(const SessionRow session, LockSession(transaction, row_.repository, upload_id_));
+      STRATA_RETURN_IF_ERROR(RemoveSessionRows(transaction, upload_id_, session));
+      return transaction.Put(Table::kFacts, keys::DoomedExtent(row_.blob_id), "");
+    }));
+    return RemoveDoomedExtent(core_, row_.blob_id).status();
+  }
+
+  const Core& core_;
+  SessionClaims::Claim claim_;
+  const std::string upload_id_;
+  SessionRow row_;  // as recorded
+  std::unique_ptr<UploadContent> content_;
+  State state_ = State::kOpen;
+};
+
+}  // namespace
+
+std::unique_ptr<blobstore::UploadWriter> NewUploadWriter(const Core& core, SessionClaims::Claim claim, std::string upload_id,
+                                                         SessionRow row, std::unique_ptr<UploadContent> content) {
+  return std::make_unique<SessionWriter>(core, std::move(claim), std::move(upload_id), std::move(row), std::move(content));
+}
+
+}  // namespace strata::store
