@@ -1,0 +1,175 @@
+// What is collected, what is not, and when; through the whole engine.
+#include <atomic>
+#include <thread>
+
+#include "services/store/engine/engine_testing.h"
+
+namespace strata::store {
+namespace {
+
+using testing::StatusIs;
+
+class CollectorTest : public EngineTest {
+ protected:
+  blobstore::GarbageReport Due() {
+    const auto report = engine_->CollectDue();
+    EXPECT_OK(report);
+    return report.ok() ? *report : blobstore::GarbageReport();
+  }
+  blobstore::GarbageReport Now() {
+    const auto report = engine_->CollectGarbage(context_);
+    EXPECT_OK(report);
+    return report.ok() ? *report : blobstore::GarbageReport();
+  }
+};
+
+TEST_F(CollectorTest, AnUnlinkedBlobGoesAfterTheGracePeriod) {
+  const Digest digest = Upload("a", MakeContent(1 << 20, 1));
+  ASSERT_OK(engine_->UnlinkBlob(context_, "a", digest));
+  clock_.Advance(absl::Hours(23));
+  EXPECT_EQ(Due().blobs_removed, 0);
+  EXPECT_TRUE(Has("", digest));
+  clock_.Advance(absl::Hours(2));
+  const auto report = Due();
+  EXPECT_EQ(report.blobs_removed, 1);
+  EXPECT_GE(report.bytes_reclaimed, 1 << 20);
+  EXPECT_FALSE(Has("", digest));
+  EXPECT_TRUE(Extents().empty());
+  EXPECT_EQ(Statistics().blobs, 0);
+  EXPECT_EQ(Statistics().blob_bytes, 0);
+  EXPECT_EQ(Statistics().repositories, 0);
+}
+
+TEST_F(CollectorTest, NowDoesNotWaitForTheGracePeriod) {
+  const Digest digest = Upload("a", MakeContent(100, 1));
+  ASSERT_OK(engine_->UnlinkBlob(context_, "a", digest));
+  EXPECT_EQ(Now().blobs_removed, 1);
+  EXPECT_FALSE(Has("", digest));
+}
+
+TEST_F(CollectorTest, APushWithoutItsManifestIsLeased) {
+  const Digest digest = Upload("a", MakeContent(100000, 1));
+  EXPECT_EQ(Now().blobs_removed, 0);
+  clock_.Advance(absl::Hours(23));
+  Upload("a", MakeContent(100000, 1));
+  clock_.Advance(absl::Hours(23));
+  EXPECT_EQ(Due().blobs_removed, 0);
+  EXPECT_TRUE(Has("a", digest));
+  clock_.Advance(absl::Hours(2));
+  EXPECT_EQ(Due().blobs_removed, 1);
+  EXPECT_FALSE(Has("a", digest));
+}
+
+TEST_F(CollectorTest, ManifestsKeepTheirBlobs) {
+  const Digest digest = PushImage("a", "t", 1);
+  clock_.Advance(absl::Hours(1000));
+  EXPECT_EQ(Due().blobs_removed, 0);
+  ASSERT_OK(engine_->DeleteManifest(context_, "a", digest));
+  EXPECT_EQ(Due().blobs_removed, 0);
+  EXPECT_EQ(Now().blobs_removed, 2);
+  EXPECT_EQ(Statistics().repositories, 0);
+  EXPECT_THAT(engine_->ListTags(context_, "a", "", 0), StatusIs(absl::StatusCode::kNotFound, "unknown"));
+}
+
+TEST_F(CollectorTest, ASharedLayerStaysForTheOtherManifest) {
+  const Digest layer = Upload("a", MakeContent(100000, 1));
+  const Digest config_one = Upload("a", "one");
+  const Digest config_two = Upload("a", "two");
+  ASSERT_OK_AND_ASSIGN(const auto one, engine_->PutManifest(context_, "a", kImageType, ImageJson(config_one, {layer}), {}));
+  ASSERT_OK(engine_->PutManifest(context_, "a", kImageType, ImageJson(config_two, {layer}), {}));
+  ASSERT_OK(engine_->DeleteManifest(context_, "a", one.digest));
+  EXPECT_EQ(Now().blobs_removed, 1);
+  EXPECT_TRUE(Has("a", layer));
+  EXPECT_FALSE(Has("a", config_one));
+}
+
+TEST_F(CollectorTest, ARepushInTheGracePeriodKeepsEverything) {
+  const Digest digest = PushImage("a", "t", 1);
+  ASSERT_OK(engine_->DeleteManifest(context_, "a", digest));
+  clock_.Advance(absl::Hours(12));
+  const Digest config = Digest::Of(MakeContent(100, 1));
+  const Digest layer = Digest::Of(MakeContent(100000, 1));
+  ASSERT_TRUE(Has("a", config));
+  ASSERT_OK(engine_->PutManifest(context_, "a", kImageType, ImageJson(config, {layer}), {}));
+  clock_.Advance(absl::Hours(100));
+  EXPECT_EQ(Due().blobs_removed, 0);
+  EXPECT_TRUE(Has("a", layer));
+}
+
+TEST_F(CollectorTest, CacheRecordsKeepTheirBlobsAndTheBuildersLink) {
+  const Digest layer = Upload(blobstore::kBuildRepository, MakeContent(100000, 1));
+  ASSERT_OK(engine_->PutRecord(context_, "key", "value", {layer, layer}));
+  clock_.Advance(absl::Hours(100));
+  EXPECT_EQ(Due().blobs_removed, 0);
+  EXPECT_TRUE(Has(blobstore::kBuildRepository, layer));
+  ASSERT_OK(engine_->PutRecord(context_, "key", "other", {}));
+  EXPECT_EQ(Due().blobs_removed, 0);
+  EXPECT_EQ(Now().blobs_removed, 1);
+}
+
+TEST_F(CollectorTest, CacheRecordsGoByLastUse) {
+  const Digest layer = Upload(blobstore::kBuildRepository, MakeContent(100, 1));
+  ASSERT_OK(engine_->PutRecord(context_, "old", "1", {layer}));
+  ASSERT_OK(engine_->PutRecord(context_, "used", "2", {layer}));
+  clock_.Advance(absl::Hours(10));
+  ASSERT_OK_AND_ASSIGN(const std::string value, engine_->GetRecord(context_, "used"));
+  EXPECT_EQ(value, "2");
+  Reopen();
+  ASSERT_OK_AND_ASSIGN(const int64_t removed, engine_->PruneRecords(context_, clock_.Now() - absl::Hours(1)));
+  EXPECT_EQ(removed, 1);
+  EXPECT_THAT(engine_->GetRecord(context_, "old"), StatusIs(absl::StatusCode::kNotFound, "old"));
+  EXPECT_OK(engine_->GetRecord(context_, "used"));
+  EXPECT_EQ(Statistics().cache_records, 1);
+}
+
+TEST_F(CollectorTest, CacheRecordsAreBoundedAndNeedRealBlobs) {
+  EXPECT_THAT(engine_->PutRecord(context_, std::string(257, 'k'), "", {}), StatusIs(absl::StatusCode::kInvalidArgument, "257"));
+  EXPECT_THAT(engine_->PutRecord(context_, "k", std::string((1 << 20) + 1, 'v'), {}),
+              StatusIs(absl::StatusCode::kInvalidArgument, "1048577"));
+  EXPECT_THAT(engine_->PutRecord(context_, "k", "v", {Digest::Of("x")}), StatusIs(absl::StatusCode::kFailedPrecondition, ""));
+  EXPECT_THAT(engine_->GetRecord(context_, "k"), StatusIs(absl::StatusCode::kNotFound, ""));
+}
+
+TEST_F(CollectorTest, ARecordWhoseBlobIsDamagedIsDropped) {
+  const Digest layer = Upload(blobstore::kBuildRepository, MakeContent(100000, 1));
+  ASSERT_OK(engine_->PutRecord(context_, "key", "value", {layer}));
+  testing::WriteFile(Extents()[0], MakeContent(100000, 2));
+  auto reader = engine_->OpenBlob(context_, "", layer, 0, std::nullopt);
+  ASSERT_OK(reader);
+  EXPECT_THAT(ReadAll(**reader, 1 << 20), StatusIs(absl::StatusCode::kDataLoss, ""));
+  EXPECT_THAT(engine_->GetRecord(context_, "key"), StatusIs(absl::StatusCode::kNotFound, "key"));
+  EXPECT_EQ(Statistics().cache_records, 0);
+}
+
+TEST_F(CollectorTest, AnOpenReaderOutlivesTheBlob) {
+  const std::string content = MakeContent(3000000, 1);
+  const Digest digest = Upload("a", content);
+  auto reader = engine_->OpenBlob(context_, "a", digest, 0, std::nullopt);
+  ASSERT_OK(reader);
+  ASSERT_OK(engine_->UnlinkBlob(context_, "a", digest));
+  EXPECT_EQ(Now().blobs_removed, 1);
+  EXPECT_TRUE(Extents().empty());
+  EXPECT_TRUE(ReadWhole(**reader) == content);
+}
+
+TEST_F(CollectorTest, NeverTakesWhatIsBeingPushed) {
+  // One thread pushes and unlinks the same content over and over, another collects: every push must end readable.
+  std::atomic<bool> done{false};
+  std::thread collecting([&] {
+    while (!done) Now();
+  });
+  const std::string content = MakeContent(40000, 1);
+  for (int i = 0; i < 50; ++i) {
+    const Digest digest = Upload("a", content);
+    ASSERT_TRUE(Read("a", digest) == content) << i;
+    ASSERT_OK(engine_->UnlinkBlob(context_, "a", digest));
+  }
+  done = true;
+  collecting.join();
+  Now();
+  EXPECT_TRUE(Extents().empty());
+  EXPECT_EQ(Statistics().blobs, 0);
+}
+
+}  // namespace
+}  // namespace strata::store

@@ -1,0 +1,226 @@
+// Uploads through the whole engine: resuming, committing, refusing, one copy of equal content.
+#include <thread>
+
+#include "services/store/engine/engine_testing.h"
+
+namespace strata::store {
+namespace {
+
+using testing::StatusIs;
+
+class UploadTest : public EngineTest {
+ protected:
+  std::string Start(DigestAlgorithm algorithm = DigestAlgorithm::kSha256) {
+    const auto id = engine_->StartUpload(context_, "team/app", algorithm);
+    EXPECT_OK(id);
+    return id.ok() ? *id : "";
+  }
+  std::unique_ptr<blobstore::UploadWriter> OpenAt(const std::string& id, std::optional<uint64_t> offset) {
+    auto writer = engine_->OpenUpload(context_, "team/app", id, offset);
+    EXPECT_OK(writer);
+    return writer.ok() ? *std::move(writer) : nullptr;
+  }
+  uint64_t Offset(const std::string& id) {
+    const auto info = engine_->GetUpload(context_, "team/app", id);
+    EXPECT_OK(info);
+    return info.ok() ? info->offset_bytes : 0;
+  }
+};
+
+TEST_F(UploadTest, AnySizeComesBackAsItWas) {
+  for (size_t size : {0u, 1u, 32767u, 32768u, 32769u, 262144u, 262145u, 1048576u, 3000001u}) {
+    SCOPED_TRACE(size);
+    const std::string content = MakeContent(size, static_cast<uint32_t>(size));
+    EXPECT_EQ(Read("team/app", Upload("team/app", content)), content);
+  }
+  Reopen();
+  const std::string content = MakeContent(3000001, 3000001);
+  EXPECT_EQ(Read("team/app", Digest::Of(content)), content);
+}
+
+TEST_F(UploadTest, SmallBlobsAreRowsAndLargeOnesExtents) {
+  Upload("team/app", MakeContent(32768, 1));
+  EXPECT_TRUE(Extents().empty());
+  Upload("team/app", MakeContent(32769, 1));
+  EXPECT_EQ(Extents().size(), 1u);
+}
+
+TEST_F(UploadTest, ResumesAcrossRestartsAtAnyBoundary) {
+  const std::string content = MakeContent(2500000, 7);
+  const std::string id = Start();
+  uint64_t held = 0;
+  for (uint64_t until : {1000u, 30000u, 40000u, 1048576u, 1500000u, 2500000u}) {
+    SCOPED_TRACE(until);
+    auto writer = OpenAt(id, held);
+    ASSERT_NE(writer, nullptr);
+    ASSERT_OK(writer->Write(absl::string_view(content).substr(held, until - held)));
+    ASSERT_OK_AND_ASSIGN(held, writer->Flush());
+    EXPECT_EQ(held, until);
+    writer.reset();
+    Reopen();
+    EXPECT_EQ(Offset(id), until);
+  }
+  ASSERT_OK(OpenAt(id, held)->Commit(Digest::Of(content), content.size()));
+  EXPECT_EQ(Read("team/app", Digest::Of(content)), content);
+  EXPECT_THAT(engine_->GetUpload(context_, "team/app", id), StatusIs(absl::StatusCode::kNotFound, id));
+}
+
+TEST_F(UploadTest, KeepsWhatAVanishedClientSent) {
+  const std::string id = Start();
+  OpenAt(id, 0)->Write(MakeContent(100000, 1)).IgnoreError();
+  EXPECT_EQ(Offset(id), 100000u);
+}
+
+TEST_F(UploadTest, CutsWhatWasNotRecorded) {
+  const std::string content = MakeContent(200000, 3);
+  const std::string id = Start();
+  auto writer = OpenAt(id, 0);
+  ASSERT_OK(writer->Write(content));
+  ASSERT_OK(writer->Flush());
+  writer.reset();
+  ASSERT_EQ(Extents().size(), 1u);
+  const std::string path = Extents()[0];
+  testing::WriteFile(path, content + "written but never acknowledged");
+  Reopen();
+  EXPECT_EQ(testing::ReadFile(path), content);
+  ASSERT_OK(OpenAt(id, 200000)->Commit(Digest::Of(content)));
+}
+
+TEST_F(UploadTest, RefusesAnotherOffsetAndNamesTheRightOne) {
+  const std::string id = Start();
+  auto writer = OpenAt(id, 0);
+  ASSERT_OK(writer->Write("12345"));
+  ASSERT_OK(writer->Flush());
+  EXPECT_THAT(engine_->OpenUpload(context_, "team/app", id, 4), StatusIs(absl::StatusCode::kOutOfRange, "holds 5 bytes"));
+  EXPECT_NE(OpenAt(id, std::nullopt), nullptr);
+}
+
+TEST_F(UploadTest, HasOneWriterASession) {
+  const std::string id = Start();
+  auto writer = OpenAt(id, 0);
+  EXPECT_THAT(engine_->OpenUpload(context_, "team/app", id, 0), StatusIs(absl::StatusCode::kAborted, "another request"));
+  writer.reset();
+  EXPECT_NE(OpenAt(id, 0), nullptr);
+}
+
+TEST_F(UploadTest, BelongsToItsRepository) {
+  const std::string id = Start();
+  EXPECT_THAT(engine_->GetUpload(context_, "team/other", id), StatusIs(absl::StatusCode::kNotFound, id));
+  EXPECT_THAT(engine_->OpenUpload(context_, "team/other", id, 0), StatusIs(absl::StatusCode::kNotFound, id));
+  EXPECT_THAT(engine_->CancelUpload(context_, "team/other", id), StatusIs(absl::StatusCode::kNotFound, id));
+}
+
+TEST_F(UploadTest, RefusesBadRepositoryNames) {
+  for (const char* name : {"", "Upper", "a//b", "/a", "a/", "a b", "_other", "a..b"}) {
+    SCOPED_TRACE(name);
+    EXPECT_THAT(engine_->StartUpload(context_, name, DigestAlgorithm::kSha256),
+                StatusIs(absl::StatusCode::kInvalidArgument, ""));
+  }
+  EXPECT_OK(engine_->StartUpload(context_, blobstore::kBuildRepository, DigestAlgorithm::kSha256));
+}
+
+TEST_F(UploadTest, DiscardsContentThatIsNotWhatWasDeclared) {
+  for (size_t size : {10u, 100000u}) {
+    SCOPED_TRACE(size);
+    const std::string content = MakeContent(size, 5);
+    std::string id = Start();
+    auto writer = OpenAt(id, 0);
+    ASSERT_OK(writer->Write(content));
+    EXPECT_THAT(writer->Commit(Digest::Of("other")), StatusIs(absl::StatusCode::kInvalidArgument, "but the client declared"));
+    EXPECT_THAT(engine_->GetUpload(context_, "team/app", id), StatusIs(absl::StatusCode::kNotFound, id));
+    id = Start();
+    writer = OpenAt(id, 0);
+    ASSERT_OK(writer->Write(content));
+    EXPECT_THAT(writer->Commit(Digest::Of(content), size + 1), StatusIs(absl::StatusCode::kInvalidArgument, "were declared"));
+  }
+  EXPECT_TRUE(Extents().empty());
+  EXPECT_EQ(Statistics().open_uploads, 0);
+  EXPECT_EQ(Statistics().blobs, 0);
+}
+
+TEST_F(UploadTest, CommitsByTheOtherAlgorithmToo) {
+  for (size_t size : {10u, 700000u}) {
+    const std::string content = MakeContent(size, 9);
+    const Digest digest = Digest::Of(content, DigestAlgorithm::kSha512);
+    auto writer = OpenAt(Start(DigestAlgorithm::kSha256), 0);
+    ASSERT_OK(writer->Write(content));
+    ASSERT_OK(writer->Commit(digest));
+    EXPECT_EQ(Read("team/app", digest), content);
+  }
+}
+
+TEST_F(UploadTest, KeepsOneCopyOfEqualContent) {
+  const std::string content = MakeContent(500000, 1);
+  const std::string first = Start();
+  const std::string second = Start();
+  auto one = OpenAt(first, 0);
+  auto two = OpenAt(second, 0);
+  ASSERT_OK(one->Write(content));
+  ASSERT_OK(two->Write(content));
+  absl::Status status_one;
+  std::thread other([&] { status_one = one->Commit(Digest::Of(content)); });
+  EXPECT_OK(two->Commit(Digest::Of(content)));
+  other.join();
+  EXPECT_OK(status_one);
+  EXPECT_EQ(Extents().size(), 1u);
+  EXPECT_EQ(Statistics().blobs, 1);
+  EXPECT_EQ(Statistics().blob_bytes, 500000);
+  EXPECT_EQ(Read("team/app", Digest::Of(content)), content);
+}
+
+TEST_F(UploadTest, CancelFreesTheBytesEvenUnderAWriter) {
+  std::string id = Start();
+  auto writer = OpenAt(id, 0);
+  ASSERT_OK(writer->Write(MakeContent(400000, 1)));
+  ASSERT_OK(writer->Flush());
+  ASSERT_OK(engine_->CancelUpload(context_, "team/app", id));
+  EXPECT_TRUE(Extents().empty());
+
+  id = Start();
+  writer = OpenAt(id, 0);
+  ASSERT_OK(writer->Write(MakeContent(400000, 1)));
+  ASSERT_OK(engine_->CancelUpload(context_, "team/app", id));
+  EXPECT_THAT(writer->Flush(), StatusIs(absl::StatusCode::kNotFound, id));
+  writer.reset();
+  EXPECT_TRUE(Extents().empty());
+}
+
+TEST_F(UploadTest, IdleSessionsExpireAndBusyOnesDoNot) {
+  const std::string idle = Start();
+  const std::string busy = Start();
+  auto writer = OpenAt(idle, 0);
+  ASSERT_OK(writer->Write(MakeContent(400000, 1)));
+  ASSERT_OK(writer->Flush());
+  writer = OpenAt(busy, 0);
+  clock_.Advance(absl::Hours(25));
+  ASSERT_OK(engine_->CollectDue());
+  EXPECT_THAT(engine_->GetUpload(context_, "team/app", idle), StatusIs(absl::StatusCode::kNotFound, idle));
+  EXPECT_OK(engine_->GetUpload(context_, "team/app", busy));
+  EXPECT_TRUE(Extents().empty());
+}
+
+TEST_F(UploadTest, LargeWritersAreBounded) {
+  options_.max_large_writers = 1;
+  Reopen();
+  auto first = OpenAt(Start(), 0);
+  ASSERT_OK(first->Write(MakeContent(100000, 1)));
+  auto second = OpenAt(Start(), 0);
+  EXPECT_OK(second->Write("small ones need no place"));
+  EXPECT_THAT(second->Write(MakeContent(100000, 2)), StatusIs(absl::StatusCode::kUnavailable, "retry"));
+  first.reset();
+  EXPECT_OK(OpenAt(Start(), 0)->Write(MakeContent(100000, 1)));
+}
+
+TEST_F(UploadTest, ASessionWhoseBytesAreLostIsGoneNotBroken) {
+  const std::string id = Start();
+  auto writer = OpenAt(id, 0);
+  ASSERT_OK(writer->Write(MakeContent(400000, 1)));
+  ASSERT_OK(writer->Flush());
+  writer.reset();
+  testing::WriteFile(Extents()[0], "short");
+  Reopen();
+  EXPECT_THAT(engine_->GetUpload(context_, "team/app", id), StatusIs(absl::StatusCode::kNotFound, id));
+}
+
+}  // namespace
+}  // namespace strata::store
