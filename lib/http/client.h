@@ -15,6 +15,9 @@
 
 namespace strata::http {
 
+class SessionPool;
+struct Url;
+
 struct ClientOptions {
   absl::Duration connect_timeout = absl::Seconds(15);
   // Over the time spent waiting for the peer, at least min_progress_bytes must move in each min_progress_timeout. That includes
@@ -72,11 +75,11 @@ class Client {
   absl::StatusOr<ClientResponse> Do(const CallContext& context, ClientRequest request);
 
  private:
-  class Pool;
-  class Transfer;
   class ResponseBody;
+  absl::StatusOr<ClientResponse> DoOnce(const CallContext& context, const ClientRequest& request, const Url& url);
+
   const ClientOptions options_;
-  std::unique_ptr<Pool> pool_;
+  const std::unique_ptr<SessionPool> pool_;
 };
 
 }  // namespace strata::http
