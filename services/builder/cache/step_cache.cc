@@ -38,6 +38,8 @@ absl::StatusOr<std::optional<snapshot::Layer>> StepCache::FindLayer(const CallCo
   STRATA_ASSIGN_OR_RETURN(layer.blob, DigestField(*document, "blob"));
   STRATA_ASSIGN_OR_RETURN(layer.size_bytes, json::IntField(*document, "size"));
   STRATA_ASSIGN_OR_RETURN(layer.media_type, json::StringField(*document, "media_type"));
+  STRATA_ASSIGN_OR_RETURN(const int64_t created_ns, json::IntField(*document, "created_ns"));
+  layer.created = absl::FromUnixNanos(created_ns);
   return layer;
 }
 
@@ -46,7 +48,8 @@ absl::Status StepCache::PutLayer(const CallContext& context, absl::string_view k
                                 {"diff_id", layer.diff_id.ToString()},
                                 {"blob", layer.blob.ToString()},
                                 {"size", layer.size_bytes},
-                                {"media_type", layer.media_type}};
+                                {"media_type", layer.media_type},
+                                {"created_ns", absl::ToUnixNanos(layer.created)}};
   return Annotate(store_.PutRecord(context, key, json::Dump(document), {layer.blob}),
                   absl::StrCat("writing cache record ", key));
 }

@@ -14,6 +14,7 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "absl/time/time.h"
 #include "absl/types/span.h"
 #include "lib/base/call_context.h"
 #include "lib/bytes/byte_stream.h"
@@ -27,7 +28,11 @@ struct Layer {
   Digest blob;
   int64_t size_bytes = 0;  // of the blob
   std::string media_type;
-  bool operator==(const Layer&) const = default;
+  absl::Time created = absl::InfinitePast();  // when a build step made it; InfinitePast: not by one
+
+  bool operator==(const Layer& other) const {
+    return diff_id == other.diff_id && blob == other.blob && size_bytes == other.size_bytes && media_type == other.media_type;
+  }
 };
 
 // Gives the stored (compressed) bytes of a layer that is not on this disk.
