@@ -18,6 +18,7 @@ namespace strata::dockerfile {
 
 constexpr size_t kMaxFileBytes = 16 * 1024 * 1024;
 constexpr size_t kMaxLineBytes = 65535;
+constexpr size_t kMaxStages = 1000;
 
 struct Stage {
   From from;
@@ -40,7 +41,7 @@ struct ParseOptions {
 };
 
 // kInvalidArgument with "<file>:<line>: <what is wrong; what to do>": whatever is wrong in the text; also a file over
-// kMaxFileBytes or a line over kMaxLineBytes. `file_name` is only used in messages.
+// kMaxFileBytes, a line over kMaxLineBytes, more than kMaxStages stages. `file_name` is only used in messages.
 absl::StatusOr<Dockerfile> Parse(absl::string_view text, absl::string_view file_name, const ParseOptions& options = {});
 
 // One instruction on its own, as ONBUILD keeps them; FROM, MAINTAINER and ONBUILD are refused as triggers.

@@ -46,7 +46,7 @@ struct StageOptions {
 // Resolves every reference. `global` knows the global ARGs (with defaults and build arguments applied) for FROM.
 // kInvalidArgument with file and line: a blank base name, a variable that does not expand, a reference to a stage that only
 // comes later ("cannot copy from stage ..., it needs to be defined before"), a stage that copies from itself, a stage number
-// that does not exist ("invalid stage index N").
+// that does not exist ("invalid stage index N"), more than 100000 references.
 absl::StatusOr<StageGraph> ResolveStages(const Dockerfile& file, VariableLookup global, const StageOptions& options = {});
 
 // The index of the stage called `name_or_number` (the last of that name), as for --target.   "" is the last stage.
