@@ -7,12 +7,16 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "lib/http/blocking_stream.h"
+#include "lib/http/headers.h"
 #include "lib/http/request_body.h"
 #include "lib/http/request_head.h"
 #include "lib/http/socket_response.h"
 
 namespace strata::http {
 namespace {
+
+// A request begins with its method, or with a stray empty line.
+bool CanBeginRequest(char first) { return first == '\r' || IsValidFieldName(absl::string_view(&first, 1)); }
 
 constexpr int kMaxSkippedLines = 4;
 constexpr uint64_t kLingerBytes = 1024 * 1024;
@@ -38,6 +42,11 @@ Connection::Collected Connection::Collect(std::string& scratch) {
     }
     scanned_ = buffer_.size();
     if (buffer_.size() > options_.max_header_bytes) return Collected::kTooLarge;
+    if (!buffer_.empty() && !CanBeginRequest(buffer_.front())) {
+      // Above all a TLS handshake at a plain address: clients that try https first wait until we answer.
+      head_size_ = buffer_.size();
+      return Collected::kComplete;
+    }
 
     const IoResult result = transport_->TryRead(scratch.data(), scratch.size());
     switch (result.kind) {

@@ -250,6 +250,15 @@ TEST(ServerTest, SlowHeadsTimeOut) {
   EXPECT_THAT(client.ReadToEnd(), StartsWith("HTTP/1.1 408 "));
 }
 
+TEST(ServerTest, AnswersATlsHandshakeAtOnce) {
+  ServerOptions options;
+  options.header_timeout = absl::Minutes(10);
+  const auto server = StartServer(Echo, options);
+  SocketForTest client(server->port());
+  client.Send(absl::string_view("\x16\x03\x01\x02\x00\x01\x00\x01", 8));
+  EXPECT_THAT(client.ReadHead(), StartsWith("HTTP/1.1 400 "));
+}
+
 TEST(ServerTest, IdleConnectionsAreClosedQuietly) {
   ServerOptions options;
   options.idle_timeout = absl::Milliseconds(100);
