@@ -169,7 +169,7 @@ class ExtentFiles final : public ExtentStore {
     return std::max<int64_t>(0, left);
   }
 
-  absl::Status CheckSpace() override { return RequireSpace(root_.get(), reserved_bytes_, 0); }
+  absl::Status CheckSpace() override { return RequireSpace(root_.get(), reserved_bytes_, kPieceBytes); }
 
  private:
   static std::string Path(uint64_t id) { return absl::StrCat(FolderName(id), "/", ExtentName(id)); }

@@ -1,6 +1,5 @@
 #include "services/store/engine/rocks_key_value.h"
 
-#include <atomic>
 #include <cstring>
 #include <map>
 #include <utility>
@@ -122,26 +121,15 @@ class RocksKeyValue final : public KeyValueStore {
   rocksdb::ColumnFamilyHandle* Family(Table table) const { return families_[table == Table::kFacts ? 0 : 1]; }
   rocksdb::TransactionDB& db() { return *db_; }
 
-  // After a full disk RocksDB refuses writes until it is told to go on; a later call does that, space may be there again.
-  void NoteFailure(const rocksdb::Status& status) {
-    if (!status.ok() && !status.IsBusy() && !status.IsTimedOut()) must_resume_.store(true, std::memory_order_relaxed);
-  }
-  void ResumeAfterFailure() {
-    if (!must_resume_.load(std::memory_order_relaxed)) return;
-    if (db_->Resume().ok()) must_resume_.store(false, std::memory_order_relaxed);
-  }
-
  private:
   const std::unique_ptr<rocksdb::TransactionDB> db_;
   const std::vector<rocksdb::ColumnFamilyHandle*> families_;  // by Table
-  std::atomic<bool> must_resume_{false};
 };
 
 class RocksTransaction final : public Transaction {
  public:
   // `store` outlives this object.
   explicit RocksTransaction(RocksKeyValue& store) : store_(store) {
-    store_.ResumeAfterFailure();
     rocksdb::TransactionOptions options;
     options.deadlock_detect = true;
     transaction_.reset(store_.db().BeginTransaction(rocksdb::WriteOptions(), options));
@@ -185,9 +173,7 @@ class RocksTransaction final : public Transaction {
     rocksdb::WriteOptions options;
     options.sync = durability == Durability::kSynced;
     transaction_->SetWriteOptions(options);
-    const rocksdb::Status status = transaction_->Commit();
-    store_.NoteFailure(status);
-    return ToStatus(status);
+    return ToStatus(transaction_->Commit());
   }
 
  private:

@@ -5,6 +5,8 @@
 // write buffers kept in memory for as long as the longest transaction lasts, which an idle 40 MB process cannot afford.
 //
 // Every row goes through the write-ahead log; group commit makes concurrent synced commits share one fdatasync.
+// After a full disk writes fail with kResourceExhausted until RocksDB, which looks every five seconds, finds space again; reads go on.
+// (Its Resume() is not called: in 7.8 it waits for ever when the disk is still full.)
 // Sized for a small process: 4 + 8 MiB of write buffers, 8 MiB of block cache.
 #pragma once
 

@@ -1,0 +1,106 @@
+// What crash_test kills: `crash_child DATA_FOLDER COUNT` works on an engine, says on standard output what was acknowledged, and kills
+// itself at its COUNTth commit point.
+#include <signal.h>
+#include <unistd.h>
+
+#include <cstdio>
+#include <cstdlib>
+
+#include "services/store/engine/engine_testing.h"
+
+namespace strata::store {
+namespace {
+
+constexpr size_t kLarge = 300000;
+
+// What the dying process tells before it dies: a line a fact.
+class Acknowledgements {
+ public:
+  void Say(absl::string_view line) const {
+    if (!WriteFully(STDOUT_FILENO, absl::StrCat(line, "\n")).ok()) _exit(3);
+  }
+};
+
+template <typename T>
+T OrExit(absl::StatusOr<T> value) {
+  if (!value.ok()) {
+    std::fprintf(stderr, "child: %s\n", value.status().ToString().c_str());
+    _exit(2);
+  }
+  return *std::move(value);
+}
+
+void OrExit(const absl::Status& status) { OrExit(status.ok() ? absl::StatusOr<int>(0) : absl::StatusOr<int>(status)); }
+
+void UploadAcknowledged(StoreEngine& engine, const Acknowledgements& told, size_t size, uint32_t seed) {
+  const std::string content = MakeContent(size, seed);
+  StringSource source(content);
+  OrExit(blobstore::UploadBlob(engine, CallContext(), "a", source, Digest::Of(content)));
+  told.Say(absl::StrCat("blob ", size, " ", seed));
+}
+
+void UploadInTwo(StoreEngine& engine, const Acknowledgements& told, size_t first, size_t size, uint32_t seed) {
+  const CallContext context;
+  const std::string content = MakeContent(size, seed);
+  const std::string id = OrExit(engine.StartUpload(context, "a", DigestAlgorithm::kSha256));
+  told.Say(absl::StrCat("upload ", id, " 0"));
+  auto writer = OrExit(engine.OpenUpload(context, "a", id, 0));
+  OrExit(writer->Write(absl::string_view(content).substr(0, first)));
+  OrExit(writer->Flush());
+  told.Say(absl::StrCat("upload ", id, " ", first));
+  writer = OrExit(engine.OpenUpload(context, "a", id, first));
+  OrExit(writer->Write(absl::string_view(content).substr(first)));
+  told.Say(absl::StrCat("committing ", id));
+  OrExit(writer->Commit(Digest::Of(content)));
+  told.Say(absl::StrCat("blob ", size, " ", seed));
+}
+
+// Everything that has a commit point, once at least.
+void Work(StoreEngine& engine, const Acknowledgements& told) {
+  const CallContext context;
+  UploadAcknowledged(engine, told, 100, 1);
+  UploadAcknowledged(engine, told, kLarge, 2);
+  UploadInTwo(engine, told, 1000, 2000, 3);
+  UploadInTwo(engine, told, 1000, kLarge, 4);
+  UploadInTwo(engine, told, 100000, kLarge, 5);
+  UploadAcknowledged(engine, told, kLarge, 2);
+  blobstore::PutManifestOptions options;
+  options.tags = {"t"};
+  const Digest config = Digest::Of(MakeContent(100, 1));
+  const std::string one = ImageJson(config, {Digest::Of(MakeContent(kLarge, 2))});
+  const std::string two = ImageJson(config, {Digest::Of(MakeContent(kLarge, 4))});
+  const Digest first = OrExit(engine.PutManifest(context, "a", kImageType, one, options)).digest;
+  told.Say(absl::StrCat("manifest ", first.ToString()));
+  const Digest second = OrExit(engine.PutManifest(context, "a", kImageType, two, options)).digest;
+  told.Say(absl::StrCat("manifest ", second.ToString()));
+  told.Say(absl::StrCat("deleting ", first.ToString()));
+  OrExit(engine.DeleteManifest(context, "a", first));
+  told.Say(absl::StrCat("deleted ", first.ToString()));
+  OrExit(engine.PutRecord(context, "key", "value", {Digest::Of(MakeContent(kLarge, 5))}));
+  told.Say("record");
+  // Nothing names this one any more.
+  told.Say(absl::StrCat("collecting ", kLarge, " 2"));
+  OrExit(engine.CollectGarbage(context));
+  told.Say("end");
+}
+
+int Main(const char* folder, int count) {
+  testing::FakeClock clock;
+  EngineOptions options;
+  options.data_dir = folder;
+  options.reserved_bytes = 0;
+  options.commit_point_for_test = [&count](absl::string_view) {
+    if (--count == 0) kill(getpid(), SIGKILL);
+  };
+  const auto engine = OrExit(StoreEngine::Open(options, clock));
+  Work(*engine, Acknowledgements());
+  return 0;
+}
+
+}  // namespace
+}  // namespace strata::store
+
+int main(int argc, char** argv) {
+  if (argc != 3) return 64;
+  return strata::store::Main(argv[1], std::atoi(argv[2]));
+}
