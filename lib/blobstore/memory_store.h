@@ -1,7 +1,8 @@
 // A store in memory: every rule of the interfaces, none of the durability. For tests of whatever uses a store.
 //
 // Thread-safe. Readers and writers must not outlive the store. Content is held twice while an upload commits.
-// A link that no manifest named yet is leased for kLease; CollectGarbage() leaves it alone until then.
+// A link is a lease for kLease; afterwards CollectGarbage() takes it away unless a manifest of its repository names the blob (or,
+// in the builder's repository, a cache record needs it).
 #pragma once
 
 #include <map>
@@ -92,7 +93,7 @@ class MemoryStore final : public BlobStore, public RefStore, public CacheStore, 
     oci::Manifest parsed;
   };
   struct Repository {
-    std::map<Digest, absl::Time> links;  // when the lease began; InfinitePast once a manifest named it
+    std::map<Digest, absl::Time> links;  // when the lease began
     std::map<Digest, ManifestRow> manifests;
     std::map<std::string, TagEntry> tags;
   };

@@ -21,8 +21,9 @@ absl::StatusOr<std::string> MemoryStore::GetRecord(const CallContext& context, a
   if (found == records_.end()) return absl::NotFoundError("no such cache record");
   for (const Digest& digest : found->second.needs) {
     if (blobs_.contains(digest)) continue;
+    const std::string gone = digest.ToString();
     records_.erase(found);
-    return absl::NotFoundError(absl::StrCat("blob ", digest.ToString(), ", which the cache record needs, is gone"));
+    return absl::NotFoundError(absl::StrCat("blob ", gone, ", which the cache record needs, is gone"));
   }
   found->second.last_used = clock_.Now();
   return found->second.value;
@@ -73,21 +74,22 @@ absl::StatusOr<StoreStatistics> MemoryStore::GetStatistics(const CallContext& co
 absl::StatusOr<GarbageReport> MemoryStore::CollectGarbage(const CallContext& context) {
   STRATA_RETURN_IF_ERROR(context.Check());
   MutexLock lock(mutex_);
-  std::set<Digest> kept;
-  for (const auto& [key, record] : records_) kept.insert(record.needs.begin(), record.needs.end());
-  const std::set<Digest> needed = kept;
+  std::set<Digest> needed;
+  for (const auto& [key, record] : records_) needed.insert(record.needs.begin(), record.needs.end());
+  std::set<Digest> kept = needed;
   const absl::Time lease_end = clock_.Now() - kLease;
   for (auto& [name, repository] : repositories_) {
-    std::set<Digest> named;
+    std::set<Digest> named = name == kBuildRepository ? needed : std::set<Digest>();
     for (const auto& [digest, row] : repository.manifests) {
       if (row.parsed.config) named.insert(row.parsed.config->digest);
       for (const oci::Descriptor& layer : row.parsed.layers) named.insert(layer.digest);
     }
     std::erase_if(repository.links, [&](const auto& link) {
-      return link.second < lease_end && !named.contains(link.first) && !needed.contains(link.first);
+      return link.second <= lease_end && !named.contains(link.first);
     });
     for (const auto& [digest, leased] : repository.links) kept.insert(digest);
   }
+  std::erase_if(repositories_, [](const auto& row) { return row.second.links.empty() && row.second.manifests.empty(); });
   GarbageReport report;
   std::erase_if(blobs_, [&](const auto& blob) {
     if (kept.contains(blob.first)) return false;

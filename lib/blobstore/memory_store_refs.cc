@@ -73,7 +73,8 @@ absl::StatusOr<Digest> LastDigest(absl::string_view last) {
 std::vector<std::string> MemoryStore::Missing(absl::string_view repository, const oci::Manifest& manifest) {
   std::vector<std::string> missing;
   for (const oci::Descriptor* blob : BlobsOf(manifest)) {
-    if (!MayBeMissing(*blob) && FindBlob(repository, blob->digest) == nullptr) {
+    const bool is_config = manifest.config && blob == &*manifest.config;
+    if ((is_config || !MayBeMissing(*blob)) && FindBlob(repository, blob->digest) == nullptr) {
       missing.push_back(absl::StrCat("blob ", blob->digest.ToString()));
     }
   }
@@ -118,14 +119,10 @@ absl::StatusOr<PutManifestResult> MemoryStore::PutManifest(const CallContext& co
   }
   Repository& there = repositories_[std::string(repository)];
   for (const Digest& blob : to_link) there.links[blob] = now;
-  for (const oci::Descriptor* blob : BlobsOf(parsed)) {
-    const auto link = there.links.find(blob->digest);
-    if (link != there.links.end()) link->second = absl::InfinitePast();
-  }
   PutManifestResult result{digest, std::nullopt};
   if (parsed.subject) result.subject = parsed.subject->digest;
   StoredManifest stored{digest, parsed.media_type, content.size(), std::string(content), now};
-  there.manifests.try_emplace(digest, ManifestRow{std::move(stored), std::move(parsed)});
+  there.manifests.insert_or_assign(digest, ManifestRow{std::move(stored), std::move(parsed)});
   for (const std::string& tag : options.tags) there.tags[tag] = TagEntry{tag, digest, now};
   return result;
 }
