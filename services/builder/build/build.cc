@@ -10,6 +10,7 @@
 #include "lib/oci/reference.h"
 #include "services/builder/dockerfile/parser.h"
 #include "services/builder/frontend/frontend.h"
+#include "services/builder/frontend/variables.h"
 #include "services/builder/ops/op_runner_impl.h"
 
 namespace strata::build {

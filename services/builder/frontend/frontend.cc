@@ -164,16 +164,26 @@ class Planner final : public StageContext {
   absl::Status PlanCurrent(StageState& state, const dockerfile::Stage& stage, const dockerfile::StageGraph::Node& node) {
     location_ = Location(file_.file_name, stage.from);
     STRATA_RETURN_IF_ERROR(Annotate(StartStage(state, stage, node), location_));
-    std::vector<std::string> triggers;
-    triggers.swap(state.config.on_build);
-    std::vector<dockerfile::Instruction> triggered;
-    for (const std::string& trigger : triggers) {
-      STRATA_ASSIGN_OR_RETURN(dockerfile::Instruction instruction, dockerfile::ParseInstruction(trigger, escape()));
-      triggered.push_back(std::move(instruction));
-    }
-    step_count_ += static_cast<int>(std::count_if(triggered.begin(), triggered.end(), MakesStep));
+    // Triggers run in the image that was built on them, once: its own config has them no more.
+    STRATA_ASSIGN_OR_RETURN(const std::vector<dockerfile::Instruction> triggered, ParseTriggers(state.config.on_build));
+    state.config.on_build.clear();
     for (const auto& instruction : triggered) STRATA_RETURN_IF_ERROR(Apply(state, instruction));
     for (const auto& instruction : stage.instructions) STRATA_RETURN_IF_ERROR(Apply(state, instruction));
+    return absl::OkStatus();
+  }
+
+  absl::StatusOr<std::vector<dockerfile::Instruction>> ParseTriggers(const std::vector<std::string>& triggers) const {
+    std::vector<dockerfile::Instruction> instructions;
+    for (const std::string& trigger : triggers) {
+      STRATA_ASSIGN_OR_RETURN(dockerfile::Instruction instruction, dockerfile::ParseInstruction(trigger, escape()));
+      instructions.push_back(std::move(instruction));
+    }
+    return instructions;
+  }
+
+  absl::Status CountTriggers(const oci::ImageConfig& config) {
+    STRATA_ASSIGN_OR_RETURN(const auto triggered, ParseTriggers(config.on_build));
+    step_count_ += static_cast<int>(std::count_if(triggered.begin(), triggered.end(), MakesStep));
     return absl::OkStatus();
   }
 
@@ -185,7 +195,7 @@ class Planner final : public StageContext {
       state = *planned_[node.base.stage];
       state.cmd_set = false;
       NextStepPrefix();
-      return absl::OkStatus();
+      return CountTriggers(state.config);
     }
     state.platform = platform;
     if (node.base.reference == "scratch") {
@@ -196,6 +206,7 @@ class Planner final : public StageContext {
       if (!base.ok()) return WithHint(base.status(), node.base.hint);
       state.config = base->config;
       AlignHistory(state.config, base->layers.size());
+      STRATA_RETURN_IF_ERROR(CountTriggers(state.config));
       state.root = ImageVertex(node.base.reference, *base, absl::StrCat(NextStepPrefix(), "FROM ", node.base.reference), location_);
     }
     if (state.config.FindEnv("PATH") == nullptr) state.config.SetEnv("PATH", kDefaultPath);

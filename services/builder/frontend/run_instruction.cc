@@ -49,6 +49,7 @@ absl::Status AddMount(const StageState& stage, StageContext& context, const dock
       }
       out.kind = graph::ExecMount::Kind::kCache;
       out.cache_id = mount.id.empty() ? out.target : mount.id;
+      out.exclusive = mount.sharing != dockerfile::CacheSharing::kShared;
       out.mode = mount.mode.value_or(0755);
       out.uid = mount.uid.value_or(0);
       out.gid = mount.gid.value_or(0);

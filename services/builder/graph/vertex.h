@@ -87,6 +87,7 @@ struct ExecMount {
   std::string target;           // absolute
   bool read_only = true;
   std::string cache_id;         // kCache
+  bool exclusive = false;       // kCache: sharing=locked or private; one step at a time uses it
   int64_t size_bytes = 0;       // kTmpfs; 0: no limit
   uint32_t mode = 0755;         // kCache: of a new one
   uint32_t uid = 0;

@@ -61,10 +61,14 @@ class Unpacker {
         buffer_(new char[kStreamChunkBytes]) {}
 
   absl::StatusOr<UnpackStats> Run() {
-    STRATA_RETURN_IF_ERROR(PrepareRoot());
+    if (options_.is_layer) STRATA_RETURN_IF_ERROR(PrepareRoot());
     while (true) {
-      STRATA_ASSIGN_OR_RETURN(const std::optional<tar::Entry> entry, reader_.Next());
+      STRATA_ASSIGN_OR_RETURN(std::optional<tar::Entry> entry, reader_.Next());
       if (!entry.has_value()) break;
+      if (options_.owner) {
+        entry->uid = options_.owner->uid;
+        entry->gid = options_.owner->gid;
+      }
       STRATA_RETURN_IF_ERROR(Annotate(Apply(*entry), absl::StrCat("layer entry ", Quoted(entry->name))));
     }
     STRATA_RETURN_IF_ERROR(reader_.DrainSource());
@@ -86,11 +90,12 @@ class Unpacker {
     if (path.empty()) {
       if (entry.type != tar::EntryType::kDirectory) return absl::InvalidArgumentError("the root of an image must be a directory");
       ++stats_.directories;
+      if (!options_.is_layer) return absl::OkStatus();
       directory_times_.emplace_back("", absl::ToTimespec(entry.mtime));
       return SetMetadata(entry, root_fd_, ".");
     }
     const SplitPath at = Split(path);
-    if (absl::StartsWith(at.name, kWhiteoutPrefix)) return ApplyMark(at);
+    if (options_.is_layer && absl::StartsWith(at.name, kWhiteoutPrefix)) return ApplyMark(at);
     if (entry.type == tar::EntryType::kHardLink) return MakeHardLink(entry, path);
     STRATA_ASSIGN_OR_RETURN(const int parent, parents_.Open(at.parent));
     switch (entry.type) {

@@ -10,10 +10,12 @@
 
 #include <cstdint>
 #include <limits>
+#include <optional>
 #include <vector>
 
 #include "absl/status/statusor.h"
 #include "lib/bytes/byte_stream.h"
+#include "lib/fs/beneath.h"
 #include "services/builder/layer/whiteout.h"
 
 namespace strata::layer {
@@ -24,6 +26,11 @@ struct UnpackOptions {
   std::vector<int> lower_dirs;
   uint64_t max_content_bytes = std::numeric_limits<uint64_t>::max();
   uint64_t max_entries = 10'000'000;
+  // False: the archive is no layer but files to add to a tree that exists (ADD): ".wh." names are ordinary, and the directory itself
+  // keeps its owner and mode.
+  bool is_layer = true;
+  // Whom every entry belongs to, whatever the archive says.
+  std::optional<fs::Owner> owner;
   // Leave devices out: for hosts that must not, or cannot, make them (user namespaces).
   bool skip_devices = false;
 };

@@ -1,0 +1,42 @@
+#include "services/builder/ops/op_runner_impl.h"
+
+#include <variant>
+
+#include "lib/base/status.h"
+#include "services/builder/ops/steps.h"
+
+namespace strata::ops {
+
+absl::StatusOr<std::optional<std::string>> OpRunnerImpl::CacheKey(const CallContext& context, const graph::Vertex& vertex,
+                                                                  const std::vector<solver::Result>& inputs) {
+  if (const auto* file = std::get_if<graph::FileOp>(&vertex.op)) return FileKey(context, environment_, *file, inputs);
+  if (const auto* exec = std::get_if<graph::ExecOp>(&vertex.op)) return ExecKey(context, environment_, *exec, inputs);
+  return std::nullopt;
+}
+
+absl::StatusOr<solver::Result> OpRunnerImpl::Run(const CallContext& context, const graph::Vertex& vertex,
+                                                 const std::vector<solver::Result>& inputs, uint32_t step_id) {
+  const StepContext step{context, environment_, inputs, progress_, step_id, epoch_};
+  solver::Result result;
+  if (const auto* image = std::get_if<graph::ImageOp>(&vertex.op)) {
+    result.layers = image->layers;
+    return result;
+  }
+  if (std::holds_alternative<graph::ContextOp>(vertex.op)) {
+    result.files = build_context_;
+    return result;
+  }
+  if (const auto* http = std::get_if<graph::HttpOp>(&vertex.op)) {
+    STRATA_ASSIGN_OR_RETURN(result.files, Fetch(step, *http));
+    return result;
+  }
+  absl::StatusOr<snapshot::Layer> layer = absl::UnimplementedError("sources from git are not supported by this version");
+  if (const auto* file = std::get_if<graph::FileOp>(&vertex.op)) layer = RunFile(step, *file);
+  if (const auto* exec = std::get_if<graph::ExecOp>(&vertex.op)) layer = RunExec(step, *exec);
+  if (!layer.ok()) return layer.status();
+  result.layers = inputs.front().layers;
+  result.layers.push_back(*std::move(layer));
+  return result;
+}
+
+}  // namespace strata::ops
