@@ -1,5 +1,7 @@
 #include "services/builder/dockerfile/line_reader.h"
 
+#include <algorithm>
+
 #include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
@@ -82,6 +84,14 @@ absl::StatusOr<std::optional<LogicalLine>> LineReader::Next() {
   if (!has_started) return std::nullopt;
   out.text = std::string(absl::StripAsciiWhitespace(out.text));
   return out;
+}
+
+LogicalLine LineReader::TakeVerbatim() {
+  const size_t end = std::min(rest_.find('\n'), rest_.size());
+  ++line_number_;
+  LogicalLine line{.text = std::string(absl::StripAsciiWhitespace(rest_.substr(0, end))), .range = {line_number_, line_number_}};
+  rest_.remove_prefix(std::min(end + 1, rest_.size()));
+  return line;
 }
 
 absl::StatusOr<Heredoc> LineReader::ReadHeredoc(const HeredocMarker& marker, int announced_at) {

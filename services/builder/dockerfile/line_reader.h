@@ -36,6 +36,9 @@ class LineReader {
   // The next logical line, nullopt at the end. kInvalidArgument with position: a line over kMaxLineBytes.
   absl::StatusOr<std::optional<LogicalLine>> Next();
 
+  // The physical line that stands here, whatever its length and its end: how an ONBUILD trigger, joined already, is read back.
+  LogicalLine TakeVerbatim();
+
   // The body that stands here. `announced_at` is the line of the instruction, for the error.
   // kInvalidArgument with position: "unterminated heredoc", a line over kMaxLineBytes.
   absl::StatusOr<Heredoc> ReadHeredoc(const HeredocMarker& marker, int announced_at);

@@ -38,10 +38,20 @@ class InstructionReader {
     }
   }
 
+  // The only instruction of an ONBUILD trigger.
+  absl::StatusOr<Result> ReadTrigger() {
+    const LogicalLine line = lines_.TakeVerbatim();
+    if (line.text.empty()) return ErrorOn(0, "the trigger is empty");
+    STRATA_ASSIGN_OR_RETURN(Result result, Read(line));
+    STRATA_ASSIGN_OR_RETURN(const std::optional<LogicalLine> more, lines_.Next());
+    if (more.has_value()) return ErrorOn(0, "the trigger holds more than one instruction");
+    return result;
+  }
+
   absl::Status ErrorOn(int line, absl::string_view message) const { return ErrorAt({file_name_, line}, message); }
 
  private:
-  absl::StatusOr<std::optional<Result>> Read(const LogicalLine& line) {
+  absl::StatusOr<Result> Read(const LogicalLine& line) {
     const int first_line = line.range.first_line;
     const FirstWord cut = CutFirstWord(line.text);
     Statement statement{.base = {line.range, line.text}, .keyword = absl::AsciiStrToUpper(cut.word), .escape = escape_};
@@ -153,19 +163,15 @@ absl::StatusOr<Instruction> ParseInstruction(absl::string_view trigger, char esc
     return absl::InvalidArgumentError(absl::StrCat("ONBUILD ", trigger.substr(0, std::min<size_t>(80, trigger.find('\n'))), ": ", message));
   };
   if (!CheckSize(trigger, "").ok()) return error("the trigger is too long");
-  InstructionReader reader(trigger, "", escape);
-  absl::StatusOr<std::optional<InstructionReader::Result>> first = reader.Next();
   // Lines inside a trigger mean nothing to whoever reads the message.
   const auto without_line = [](absl::string_view message) {
     const size_t colon = message.find(": ");
     return absl::StartsWith(message, "line ") && colon != absl::string_view::npos ? message.substr(colon + 2) : message;
   };
-  if (!first.ok()) return error(without_line(first.status().message()));
-  if (!first->has_value()) return error("the trigger is empty");
-  const absl::StatusOr<std::optional<InstructionReader::Result>> second = reader.Next();
-  if (!second.ok() || second->has_value()) return error("the trigger holds more than one instruction");
+  absl::StatusOr<InstructionReader::Result> result = InstructionReader(trigger, "", escape).ReadTrigger();
+  if (!result.ok()) return error(without_line(result.status().message()));
 
-  Instruction instruction = std::move((*first)->instruction);
+  Instruction instruction = std::move(result->instruction);
   const absl::string_view keyword = Keyword(instruction);
   if (keyword == "ONBUILD") return error("Chaining ONBUILD via `ONBUILD ONBUILD` isn't allowed");
   if (keyword == "FROM" || keyword == "MAINTAINER") return error(absl::StrCat(keyword, " isn't allowed as an ONBUILD trigger"));

@@ -161,7 +161,7 @@ class Resolver {
 
   StageLink NameLink(StageLink::Kind kind, const std::string& name) {
     StageLink link{.kind = kind, .reference = name, .range = range_};
-    if (IsNamedContext(name)) return link;
+    if (IsNamedContext(name) || (kind == StageLink::Kind::kBase && name == "scratch")) return link;
     link.stage = LastStageNamed(file_, name, current_);
     if (link.stage < 0 && hints_ < kMaxHints) {
       ++hints_;

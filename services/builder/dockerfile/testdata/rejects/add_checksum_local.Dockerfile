@@ -1,0 +1,2 @@
+FROM a
+ADD --checksum=sha256:00 a /d/

@@ -1,0 +1,2 @@
+# check=skp=x
+FROM a

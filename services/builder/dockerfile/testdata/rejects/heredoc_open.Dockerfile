@@ -1,0 +1,5 @@
+FROM a
+RUN true
+RUN <<EOF
+x
+ EOF

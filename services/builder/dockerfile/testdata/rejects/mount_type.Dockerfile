@@ -1,0 +1,2 @@
+FROM a
+RUN --mount=type=cahce,target=/x x
