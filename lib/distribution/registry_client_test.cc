@@ -248,7 +248,7 @@ TEST(ChallengeTest, ParsesWhatRegistriesSend) {
   ASSERT_EQ(two.size(), 2u);
   EXPECT_EQ(two[1].scheme, "basic");
   EXPECT_EQ(two[1].Get("realm"), "a \"b\"");
-  for (const std::string text : {"", ",", "a=b", "Bearer realm=\"x", "=", "Bearer \"x\"", std::string(9000, 'a').c_str()}) {
+  for (const std::string& text : std::vector<std::string>{"", ",", "a=b", "Bearer realm=\"x", "=", "Bearer \"x\"", std::string(9000, 'a')}) {
     EXPECT_THAT(ParseChallenges(text), StatusIs(absl::StatusCode::kInvalidArgument, "WWW-Authenticate")) << text;
   }
 }

@@ -19,7 +19,8 @@ namespace {
 bool CanBeginRequest(char first) { return first == '\r' || IsValidFieldName(absl::string_view(&first, 1)); }
 
 constexpr int kMaxSkippedLines = 4;
-constexpr uint64_t kLingerBytes = 1024 * 1024;
+// A client that is busy sending reads the refusal only between two writes; closing under it would destroy the answer.
+constexpr uint64_t kLingerBytes = 256 * 1024 * 1024;
 constexpr absl::Duration kLingerTime = absl::Seconds(2);
 
 // Handlers must not throw; if one does, or memory runs out, it costs this request and not the process.
