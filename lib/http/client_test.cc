@@ -1,10 +1,10 @@
 #include "lib/http/client.h"
 
+#include <latch>
 #include <memory>
 #include <thread>
 
 #include "absl/strings/str_cat.h"
-#include "absl/synchronization/notification.h"
 #include "lib/http/server.h"
 #include "lib/testing/status_matchers.h"
 
@@ -209,18 +209,18 @@ TEST_F(ClientTest, ABodyMayBeAbandoned) {
 }
 
 TEST_F(ClientTest, CancellationDeadlineAndSilenceEndAWait) {
-  absl::Notification release;
+  std::latch release(1);
   Cancellation cancellation;
   const std::string url = Serve([&](const Request& request, ResponseWriter&) {
     if (request.path == "/cancel") cancellation.Cancel();
-    release.WaitForNotification();
+    release.wait();
   });
   EXPECT_THAT(client_.Do({.cancellation = &cancellation}, {.url = url + "/cancel"}), StatusIs(absl::StatusCode::kCancelled, ""));
   EXPECT_THAT(client_.Do({.deadline = absl::Now() + absl::Milliseconds(50)}, {.url = url}),
               StatusIs(absl::StatusCode::kDeadlineExceeded, "deadline"));
   Client impatient({.min_progress_timeout = absl::Milliseconds(50)});
   EXPECT_THAT(impatient.Do(context_, {.url = url}), StatusIs(absl::StatusCode::kDeadlineExceeded, "progress"));
-  release.Notify();
+  release.count_down();
 }
 
 TEST_F(ClientTest, SaysWhatCouldNotBeReached) {

@@ -5,14 +5,13 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
-#include <atomic>
 #include <deque>
 #include <future>
+#include <latch>
 #include <thread>
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
-#include "absl/synchronization/notification.h"
 #include "lib/base/unique_fd.h"
 #include "lib/http/range.h"
 #include "lib/http/socket_for_test.h"
@@ -405,34 +404,34 @@ TEST(ServerTest, ConnectionsOverTheLimitWaitForOthersToGo) {
 }
 
 TEST(ServerTest, ShutdownLetsRunningRequestsFinish) {
-  absl::Notification running, finish;
+  std::latch running(1), finish(1);
   const auto server = StartServer([&](const Request&, ResponseWriter& response) {
-    running.Notify();
-    finish.WaitForNotification();
+    running.count_down();
+    finish.wait();
     EXPECT_OK(response.SendBytes("done"));
   });
   SocketForTest idle(server->port());
   SocketForTest client(server->port());
   client.Send(Get("/"));
-  running.WaitForNotification();
+  running.wait();
   std::thread stopper([&] { server->Shutdown(absl::Seconds(30)); });
   EXPECT_TRUE(idle.AtEnd());
-  finish.Notify();
+  finish.count_down();
   EXPECT_THAT(client.ReadToEnd(), EndsWith("done"));
   stopper.join();
   EXPECT_EQ(server->connections(), 0u);
 }
 
 TEST(ServerTest, ShutdownCutsWhatDoesNotFinish) {
-  absl::Notification running;
+  std::latch running(1);
   std::promise<absl::Status> read;
   const auto server = StartServer([&](const Request& request, ResponseWriter&) {
-    running.Notify();
+    running.count_down();
     read.set_value(ReadAll(request.body, 1000).status());
   });
   SocketForTest client(server->port());
   client.Send("PUT / HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\n");
-  running.WaitForNotification();
+  running.wait();
   server->Shutdown(absl::Milliseconds(20));
   EXPECT_FALSE(read.get_future().get().ok());
 }
