@@ -25,6 +25,8 @@ namespace strata::ops {
 
 namespace {
 
+constexpr size_t kMaxShownCommand = 300;
+
 // What a bind mount shows, as COPY would select it.
 graph::CopyAction AsSelection(const graph::ExecMount& mount) {
   graph::CopyAction action;
@@ -136,7 +138,8 @@ class MountSet {
 };
 
 absl::Status CommandFailed(const graph::ExecOp& op, const executor::ExecResult& result, const OutputTail& tail) {
-  const std::string command = op.script.empty() ? absl::StrJoin(op.args, " ") : "the heredoc script";
+  std::string command = op.script.empty() ? absl::StrJoin(op.args, " ") : "the heredoc script";
+  if (command.size() > kMaxShownCommand) command = absl::StrCat(command.substr(0, kMaxShownCommand), "…");
   const std::string why = result.out_of_memory ? "was killed: out of memory"
                                                : absl::StrCat("did not complete successfully: exit code: ", result.exit_code);
   const std::string output = tail.Text();

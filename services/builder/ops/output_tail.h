@@ -29,7 +29,7 @@ class OutputTail {
   }
 
  private:
-  static constexpr size_t kMaxBytes = 8 * 1024;
+  static constexpr size_t kMaxBytes = 1200;  // with the rest of the error it must fit into an RPC status
   static constexpr int kMaxLines = 12;
   std::string text_;
 };

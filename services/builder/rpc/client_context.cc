@@ -175,7 +175,13 @@ absl::Status ClientContext::TakePiece(const builder::v1::FileData::Piece& piece)
 void ClientContext::OnStreamEnd(const absl::Status& status) {
   MutexLock lock(mutex_);
   if (ended_.ok()) ended_ = status.ok() ? absl::CancelledError("the client ended the stream") : status;
+  if (failure_.ok() && !absl::IsCancelled(status)) failure_ = status;
   changed_.SignalAll();
+}
+
+absl::Status ClientContext::failure() {
+  MutexLock lock(mutex_);
+  return failure_;
 }
 
 }  // namespace strata::rpc

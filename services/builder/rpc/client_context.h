@@ -37,6 +37,8 @@ class ClientContext final : public build::ContextProvider, public context::FileR
   absl::Status OnFileData(const builder::v1::FileData& data);
   // No more messages will come: whoever waits for some fails with `status`.
   void OnStreamEnd(const absl::Status& status);
+  // What the client did wrong; OK when nothing.
+  absl::Status failure();
 
  private:
   // A file that was asked for.
@@ -62,7 +64,8 @@ class ClientContext final : public build::ContextProvider, public context::FileR
   absl::flat_hash_map<uint32_t, std::pair<Digest, std::string>> files_ ABSL_GUARDED_BY(mutex_);  // id -> content, path
   absl::flat_hash_map<Digest, int64_t> sizes_ ABSL_GUARDED_BY(mutex_);
   absl::flat_hash_set<Digest> pending_ ABSL_GUARDED_BY(mutex_);                // asked for, not there yet
-  absl::Status ended_ ABSL_GUARDED_BY(mutex_);
+  absl::Status ended_ ABSL_GUARDED_BY(mutex_);                                  // why no more messages come
+  absl::Status failure_ ABSL_GUARDED_BY(mutex_);
   int64_t received_bytes_ ABSL_GUARDED_BY(mutex_) = 0;
   int64_t expected_bytes_ ABSL_GUARDED_BY(mutex_) = 0;
 
