@@ -1,0 +1,139 @@
+#include "absl/strings/str_cat.h"
+#include "lib/base/status.h"
+#include "lib/rpc/call.h"
+#include "lib/rpc/channel.h"
+#include "lib/rpc/status.h"
+#include "lib/rpc/timestamp.h"
+#include "proto/strata/store/v1/blob.grpc.pb.h"
+#include "services/store/rpc/services.h"
+#include "services/store/rpc/translate.h"
+#include "services/store/rpc/upload_stream.h"
+
+namespace strata::store {
+
+namespace {
+
+using grpc::ServerContext;
+using rpc::ServerCall;
+using rpc::ToGrpc;
+
+class BlobService final : public v1::BlobService::Service {
+ public:
+  BlobService(blobstore::BlobStore& blobs, rpc::CallWatcher& watcher) : blobs_(blobs), watcher_(watcher) {}
+
+  grpc::Status StartUpload(ServerContext* server, const v1::StartUploadRequest* request,
+                           v1::StartUploadResponse* response) override {
+    const ServerCall call(watcher_, *server);
+    return ToGrpc([&]() -> absl::Status {
+      DigestAlgorithm algorithm = DigestAlgorithm::kSha256;
+      if (!request->algorithm().empty()) {
+        STRATA_ASSIGN_OR_RETURN(algorithm, ParseAlgorithm(request->algorithm()));
+      }
+      STRATA_ASSIGN_OR_RETURN(*response->mutable_upload_id(),
+                              blobs_.StartUpload(call.context(), request->repository(), algorithm));
+      return absl::OkStatus();
+    }());
+  }
+
+  grpc::Status GetUpload(ServerContext* server, const v1::GetUploadRequest* request,
+                         v1::GetUploadResponse* response) override {
+    const ServerCall call(watcher_, *server);
+    const auto info = blobs_.GetUpload(call.context(), request->repository(), request->upload_id());
+    if (!info.ok()) return ToGrpc(info.status());
+    response->set_offset_bytes(static_cast<int64_t>(info->offset_bytes));
+    rpc::SetTimestamp(info->started, response->mutable_started());
+    rpc::SetTimestamp(info->last_write, response->mutable_last_write());
+    return grpc::Status::OK;
+  }
+
+  grpc::Status CancelUpload(ServerContext* server, const v1::CancelUploadRequest* request,
+                            v1::CancelUploadResponse*) override {
+    const ServerCall call(watcher_, *server);
+    return ToGrpc(blobs_.CancelUpload(call.context(), request->repository(), request->upload_id()));
+  }
+
+  grpc::Status WriteUpload(ServerContext* server, grpc::ServerReader<v1::WriteUploadRequest>* reader,
+                           v1::WriteUploadResponse* response) override {
+    const ServerCall call(watcher_, *server);
+    return ToGrpc(ReceiveUpload(blobs_, call.context(), *server, *reader, *response));
+  }
+
+  grpc::Status ReadBlob(ServerContext* server, const v1::ReadBlobRequest* request,
+                        grpc::ServerWriter<v1::ReadBlobResponse>* writer) override {
+    const ServerCall call(watcher_, *server);
+    return ToGrpc(SendBlob(call.context(), *request, *writer));
+  }
+
+  grpc::Status StatBlobs(ServerContext* server, const v1::StatBlobsRequest* request,
+                         v1::StatBlobsResponse* response) override {
+    const ServerCall call(watcher_, *server);
+    return ToGrpc([&]() -> absl::Status {
+      STRATA_ASSIGN_OR_RETURN(const std::vector<Digest> digests, ParseDigests(request->digests()));
+      STRATA_ASSIGN_OR_RETURN(const auto sizes, blobs_.StatBlobs(call.context(), request->repository(), digests));
+      for (const std::optional<uint64_t>& size : sizes) {
+        v1::StatBlobsResponse::Blob& blob = *response->add_blobs();
+        blob.set_exists(size.has_value());
+        blob.set_size_bytes(static_cast<int64_t>(size.value_or(0)));
+      }
+      return absl::OkStatus();
+    }());
+  }
+
+  grpc::Status LinkBlobs(ServerContext* server, const v1::LinkBlobsRequest* request, v1::LinkBlobsResponse*) override {
+    const ServerCall call(watcher_, *server);
+    return ToGrpc([&]() -> absl::Status {
+      STRATA_ASSIGN_OR_RETURN(const std::vector<Digest> digests, ParseDigests(request->digests()));
+      return blobs_.LinkBlobs(call.context(), request->repository(), request->from_repository(), digests);
+    }());
+  }
+
+  grpc::Status UnlinkBlob(ServerContext* server, const v1::UnlinkBlobRequest* request, v1::UnlinkBlobResponse*) override {
+    const ServerCall call(watcher_, *server);
+    return ToGrpc([&]() -> absl::Status {
+      STRATA_ASSIGN_OR_RETURN(const Digest digest, Digest::Parse(request->digest()));
+      return blobs_.UnlinkBlob(call.context(), request->repository(), digest);
+    }());
+  }
+
+ private:
+  absl::Status SendBlob(const CallContext& context, const v1::ReadBlobRequest& request,
+                        grpc::ServerWriter<v1::ReadBlobResponse>& writer) {
+    STRATA_ASSIGN_OR_RETURN(const Digest digest, Digest::Parse(request.digest()));
+    STRATA_ASSIGN_OR_RETURN(const uint64_t offset, ParseSize("offset_bytes", request.offset_bytes()));
+    STRATA_ASSIGN_OR_RETURN(const uint64_t length, ParseSize("length_bytes", request.length_bytes()));
+    STRATA_ASSIGN_OR_RETURN(const auto reader,
+                            blobs_.OpenBlob(context, request.repository(), digest, offset,
+                                            length == 0 ? std::nullopt : std::optional<uint64_t>(length)));
+    v1::ReadBlobResponse response;
+    response.mutable_info()->set_size_bytes(static_cast<int64_t>(reader->size_bytes()));
+    grpc::WriteOptions options;
+    options.set_no_compression();
+    if (!writer.Write(response, options)) return ClientGone();
+    uint64_t left = reader->size_bytes() - offset;
+    if (length != 0) left = std::min(left, length);
+    while (left > 0) {
+      STRATA_RETURN_IF_ERROR(context.Check());
+      std::string& data = *response.mutable_data();
+      data.resize(std::min<uint64_t>(left, rpc::kContentMessageBytes));
+      STRATA_RETURN_IF_ERROR(ReadExactly(*reader, data.data(), data.size()));
+      left -= data.size();
+      if (!writer.Write(response, options)) return ClientGone();
+    }
+    // The reader may find only at the end that what it gave was damaged.
+    char extra;
+    return reader->Read(&extra, 1).status();
+  }
+
+  static absl::Status ClientGone() { return absl::CancelledError("the client went away"); }
+
+  blobstore::BlobStore& blobs_;
+  rpc::CallWatcher& watcher_;
+};
+
+}  // namespace
+
+std::unique_ptr<grpc::Service> NewBlobService(blobstore::BlobStore& blobs, rpc::CallWatcher& watcher) {
+  return std::make_unique<BlobService>(blobs, watcher);
+}
+
+}  // namespace strata::store

@@ -1,0 +1,26 @@
+// The gRPC services of proto/strata/store/v1 over the store's interfaces: translators that check sizes and decide nothing else.
+//
+// Each service borrows its interface and the watcher, which outlive it. Thread-safe.
+#pragma once
+
+#include <memory>
+
+#include "lib/blobstore/blob_store.h"
+#include "lib/blobstore/cache_store.h"
+#include "lib/blobstore/ref_store.h"
+
+namespace grpc {
+class Service;
+}
+namespace strata::rpc {
+class CallWatcher;
+}
+
+namespace strata::store {
+
+std::unique_ptr<grpc::Service> NewBlobService(blobstore::BlobStore& blobs, rpc::CallWatcher& watcher);
+std::unique_ptr<grpc::Service> NewManifestService(blobstore::RefStore& refs, rpc::CallWatcher& watcher);
+std::unique_ptr<grpc::Service> NewCacheService(blobstore::CacheStore& cache, rpc::CallWatcher& watcher);
+std::unique_ptr<grpc::Service> NewAdminService(blobstore::AdminStore& admin, rpc::CallWatcher& watcher);
+
+}  // namespace strata::store
