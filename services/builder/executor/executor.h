@@ -5,6 +5,7 @@
 // had to create are removed afterwards, so that they never reach a layer. Thread-safe; Run blocks.
 #pragma once
 
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <string>
@@ -13,6 +14,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
+#include "absl/time/time.h"
 #include "lib/base/call_context.h"
 
 namespace strata::executor {
@@ -69,6 +71,11 @@ class Executor {
   // kInvalidArgument: unknown user, command not found or not executable; the message names it.
   // kCancelled, kDeadlineExceeded: everything the command started was killed. kInternal: the runtime itself failed.
   virtual absl::StatusOr<ExecResult> Run(const CallContext& context, const ExecSpec& spec, const OutputSink& output) = 0;
+
+  // What runs the steps: "/usr/bin/crun with cgroup v2".
+  virtual std::string Description() const { return ""; }
+  // What this machine cannot do for a step, to be logged once; empty: nothing is missing.
+  virtual std::string Warning() const { return ""; }
 };
 
 }  // namespace strata::executor
