@@ -20,7 +20,9 @@ absl::Status ListCatalog(const Exchange& exchange) {
     for (const std::string& name : found.items) {
       if (exchange.Authorize(Action::kPull, name).ok()) names.push_back(name);
     }
-    if (found.has_more) AddNextLink(exchange.response.headers(), "/v2/_catalog", page, found.items.back());
+    if (found.has_more && !found.items.empty()) {
+      AddNextLink(exchange.response.headers(), "/v2/_catalog", page, found.items.back());
+    }
   }
   json::Value body = json::Value::object();
   body["repositories"] = std::move(names);

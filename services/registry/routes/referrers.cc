@@ -58,7 +58,7 @@ absl::Status ListReferrers(const Exchange& exchange) {
                             exchange.services.refs.ListReferrers(exchange.context, repository, subject, artifact_type,
                                                                  page.last, page.limit));
     const size_t shown = AppendDescriptors(found.items, body);
-    if (shown < found.items.size() || found.has_more) {
+    if (shown > 0 && (shown < found.items.size() || found.has_more)) {
       AddNextLink(headers, absl::StrCat("/v2/", repository, "/referrers/", subject.ToString()), page,
                   found.items[shown - 1].digest.ToString(), filter);
     }

@@ -39,7 +39,7 @@ absl::StatusOr<std::vector<std::string>> FindNames(const Exchange& exchange, con
       names.push_back(name);
       if (names.size() == limit) return names;
     }
-    if (!page.has_more) break;
+    if (!page.has_more || page.items.empty()) break;
     last = page.items.back();
   }
   return names;

@@ -26,7 +26,7 @@ absl::Status ListTags(const Exchange& exchange) {
   json::Value tags = json::Value::array();
   if (!page.is_empty()) {
     for (const blobstore::TagEntry& tag : found.items) tags.push_back(tag.name);
-    if (found.has_more) {
+    if (found.has_more && !found.items.empty()) {
       AddNextLink(exchange.response.headers(), absl::StrCat("/v2/", repository, "/tags/list"), page,
                   found.items.back().name);
     }

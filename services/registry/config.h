@@ -1,0 +1,70 @@
+// What strata-registry can be told: flags, environment (STRATA_REGISTRY_...) and file.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/time/time.h"
+#include "lib/config/parser.h"
+
+namespace strata::registry {
+
+struct Config {
+  std::vector<std::string> listen = {"127.0.0.1:5000"};
+  std::string store = "127.0.0.1:7071";
+  std::string admin_listen = "127.0.0.1:5001";
+  int64_t max_connections = 10'000;
+  int64_t worker_threads = 256;  // requests at the same moment; one that moves content holds 256 KiB
+  absl::Duration drain = absl::Seconds(30);
+  std::string log_level = "info";
+  std::string log_format = "text";
+};
+
+// `config` outlives the parser.
+inline void AddOptions(Config& config, config::Parser& parser) {
+  parser.AddConfigFile("STRATA_REGISTRY_CONFIG", "/etc/strata/registry.conf");
+  parser.Add(&config.listen, {.flag = "listen",
+                              .env = "STRATA_REGISTRY_LISTEN",
+                              .value_name = "ADDRESS",
+                              .help = "Where clients push and pull."});
+  parser.Add(&config.store, {.flag = "store",
+                             .env = "STRATA_STORE",
+                             .value_name = "ADDRESS",
+                             .help = "The store, host:port or unix:/path."});
+  parser.Add(&config.admin_listen, {.flag = "admin-listen",
+                                    .env = "STRATA_REGISTRY_ADMIN_LISTEN",
+                                    .value_name = "ADDRESS",
+                                    .help = "Where /healthz, /readyz and /metrics are."});
+  parser.Add(&config.max_connections, {.flag = "max-connections",
+                                       .env = "STRATA_REGISTRY_MAX_CONNECTIONS",
+                                       .help = "Client connections at the same moment; more wait."});
+  parser.Add(&config.worker_threads, {.flag = "worker-threads",
+                                      .env = "STRATA_REGISTRY_WORKER_THREADS",
+                                      .help = "Requests served at the same moment; more wait."});
+  parser.Add(&config.drain, {.flag = "drain",
+                             .env = "STRATA_REGISTRY_DRAIN",
+                             .help = "How long running requests may go on after SIGTERM."});
+  parser.Add(&config.log_level, {.flag = "log-level",
+                                 .env = "STRATA_LOG_LEVEL",
+                                 .help = "The least important lines to log.",
+                                 .one_of = {"debug", "info", "warning", "error"}});
+  parser.Add(&config.log_format, {.flag = "log-format",
+                                  .env = "STRATA_LOG_FORMAT",
+                                  .help = "How lines are logged.",
+                                  .one_of = {"text", "json"}});
+}
+
+// kInvalidArgument: a number that makes no sense; the message names its flag.
+inline absl::Status Check(const Config& config) {
+  if (config.worker_threads < 1 || config.worker_threads > 10'000) {
+    return absl::InvalidArgumentError("--worker-threads: must be 1 to 10000");
+  }
+  if (config.max_connections < 1 || config.max_connections > 1'000'000) {
+    return absl::InvalidArgumentError("--max-connections: must be 1 to 1000000");
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace strata::registry

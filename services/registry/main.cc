@@ -1,0 +1,100 @@
+// strata-registry: the wiring, from top to bottom.
+#include <cstdio>
+#include <memory>
+#include <string>
+#include <utility>
+
+#include "lib/base/clock.h"
+#include "lib/blobstore/store_client.h"
+#include "lib/config/parser.h"
+#include "lib/http/server.h"
+#include "lib/log/log.h"
+#include "lib/metrics/metrics.h"
+#include "lib/service/admin_server.h"
+#include "lib/service/run.h"
+#include "services/registry/config.h"
+#include "services/registry/repository/access.h"
+#include "services/registry/request_observer.h"
+#include "services/registry/routes/router.h"
+
+namespace strata::registry {
+namespace {
+
+constexpr char kProgram[] = "strata-registry";
+constexpr char kVersion[] = "0.1";
+constexpr absl::Duration kPingDeadline = absl::Seconds(2);
+
+int Fail(absl::string_view doing, const absl::Status& status) {
+  log::Error("cannot start", {{"doing", doing}, {"error", status}});
+  return 1;
+}
+
+// Why the store cannot be used, or "".
+std::string StoreProblem(blobstore::StoreClient& store) {
+  CallContext context;
+  context.deadline = absl::Now() + kPingDeadline;
+  const absl::Status status = store.Ping(context);
+  return status.ok() ? "" : std::string(status.message());
+}
+
+http::ServerOptions ServerOptions(const Config& config) {
+  http::ServerOptions options;
+  options.listen = config.listen;
+  options.max_connections = static_cast<size_t>(config.max_connections);
+  options.worker_threads = static_cast<size_t>(config.worker_threads);
+  return options;
+}
+
+int Serve(const Config& config, std::string described_config) {
+  const SystemClock clock;
+  metrics::Registry metrics;
+  metrics::AddProcessMetrics(metrics);
+  const std::unique_ptr<blobstore::StoreClient> store = blobstore::StoreClient::Connect(config.store);
+  service::Readiness readiness;
+  readiness.SetCheck([&store] { return StoreProblem(*store); });
+
+  RequestObserver observer(metrics);
+  Router router({*store, *store, AllowEveryone()}, clock,
+                [&observer](const RequestRecord& record) { observer.Observe(record); });
+  auto server = http::Server::Start(ServerOptions(config), [&router](const http::Request& request,
+                                                                     http::ResponseWriter& response) {
+    router.Handle(request, response);
+  });
+  if (!server.ok()) return Fail("serving clients", server.status());
+  metrics.AddCallback("strata_registry_connections", "Client connections now.",
+                      [&server] { return static_cast<double>((*server)->connections()); });
+
+  const auto admin = service::AdminServer::Start(
+      {.listen = config.admin_listen, .config = [described_config] { return described_config; }}, metrics, readiness);
+  if (!admin.ok()) return Fail("serving operators", admin.status());
+
+  for (const std::string& address : (*server)->addresses()) {
+    log::Info("registry is up", {{"listen", address}, {"admin", (*admin)->address()}, {"store", config.store}});
+  }
+  return service::Run({.name = kProgram, .drain_limit = config.drain}, readiness,
+                      [&server](absl::Duration limit) { (*server)->Shutdown(limit); });
+}
+
+}  // namespace
+}  // namespace strata::registry
+
+int main(int argc, char** argv) {
+  using namespace strata;
+  service::PrepareSignals();
+  registry::Config config;
+  config::Parser parser(registry::kProgram, "Serves the OCI distribution protocol over a Strata store.");
+  registry::AddOptions(config, parser);
+  const std::vector<std::string> positional = config::ParseOrExit(parser, registry::kProgram, registry::kVersion, argc, argv);
+  if (const absl::Status checked = registry::Check(config); !checked.ok()) {
+    std::fprintf(stderr, "%s: %s\n", registry::kProgram, std::string(checked.message()).c_str());
+    return 2;
+  }
+  if (!positional.empty()) {
+    std::fprintf(stderr, "%s: unexpected argument \"%s\"; see --help\n", registry::kProgram, positional.front().c_str());
+    return 2;
+  }
+  const auto level = log::ParseLevel(config.log_level);
+  const auto format = log::ParseFormat(config.log_format);
+  log::Configure(level.value_or(log::Level::kInfo), format.value_or(log::Format::kText));
+  return registry::Serve(config, parser.Describe());
+}
