@@ -1,6 +1,6 @@
 // The gRPC services of proto/strata/store/v1 over the store's interfaces: translators that check sizes and decide nothing else.
 //
-// Each service borrows its interface and the watcher, which outlive it. Thread-safe.
+// Each service borrows its interface and the watcher, which outlive it. Thread-safe. Owners include <grpcpp/impl/service_type.h>.
 #pragma once
 
 #include <memory>

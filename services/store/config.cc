@@ -1,0 +1,51 @@
+#include "services/store/config.h"
+
+namespace strata::store {
+
+void AddOptions(config::Parser& parser, Config& config) {
+  parser.Add(&config.listen, {.flag = "listen", .env = "STRATA_STORE_LISTEN", .value_name = "ADDRESS",
+                              .help = "Where to serve gRPC: host:port or unix:/path. There is no authentication: keep it on "
+                                      "loopback or a private network."});
+  parser.Add(&config.data, {.flag = "data", .env = "STRATA_STORE_DATA", .value_name = "FOLDER",
+                            .help = "Where everything is kept; made when missing."});
+  parser.Add(&config.admin_listen, {.flag = "admin-listen", .env = "STRATA_STORE_ADMIN_LISTEN", .value_name = "ADDRESS",
+                                    .help = "Where to answer /healthz, /readyz and /metrics over HTTP; empty: nowhere."});
+  parser.Add(&config.gc_grace, {.flag = "gc-grace", .env = "STRATA_STORE_GC_GRACE",
+                                .help = "How long content stays that nothing refers to. At least the longest push or build."});
+  parser.Add(&config.gc_interval, {.flag = "gc-interval", .env = "STRATA_STORE_GC_INTERVAL",
+                                   .help = "How often to look for content that can go."});
+  parser.Add(&config.upload_ttl, {.flag = "upload-ttl", .env = "STRATA_STORE_UPLOAD_TTL",
+                                  .help = "How long an upload may rest before it is discarded."});
+  parser.Add(&config.reserved_disk, {.flag = "reserved-disk", .env = "STRATA_STORE_RESERVED_DISK",
+                                     .help = "Disk that uploads leave free."});
+  parser.Add(&config.max_calls, {.flag = "max-calls", .env = "STRATA_STORE_MAX_CALLS",
+                                 .help = "Calls served at the same moment; each open upload and download is one."});
+  parser.Add(&config.drain, {.flag = "drain", .env = "STRATA_STORE_DRAIN",
+                             .help = "How long running calls may go on after SIGTERM."});
+  parser.Add(&config.log_format, {.flag = "log-format", .env = "STRATA_LOG_FORMAT", .help = "Shape of log lines.",
+                                  .one_of = {"text", "json"}});
+  parser.Add(&config.log_level, {.flag = "log-level", .env = "STRATA_LOG_LEVEL", .help = "The least level shown.",
+                                 .one_of = {"debug", "info", "warning", "error"}});
+  parser.AddConfigFile("STRATA_STORE_CONFIG", "/etc/strata/store.conf");
+}
+
+absl::Status Check(const Config& config) {
+  if (config.listen.empty()) return absl::InvalidArgumentError("--listen: at least one address is needed");
+  if (config.data.empty()) return absl::InvalidArgumentError("--data: a folder is needed");
+  if (config.max_calls < 4 || config.max_calls > 10'000) return absl::InvalidArgumentError("--max-calls: want 4 to 10000");
+  if (config.gc_interval < absl::Seconds(1)) return absl::InvalidArgumentError("--gc-interval: want at least 1s");
+  return absl::OkStatus();
+}
+
+EngineOptions ToEngineOptions(const Config& config) {
+  EngineOptions options;
+  options.data_dir = config.data;
+  options.grace = config.gc_grace;
+  options.session_ttl = config.upload_ttl;
+  options.collect_every = config.gc_interval;
+  options.reserved_bytes = config.reserved_disk.bytes;
+  options.max_large_writers = static_cast<int>(config.max_calls / 2);
+  return options;
+}
+
+}  // namespace strata::store

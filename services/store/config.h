@@ -1,0 +1,34 @@
+// What strata-store can be told, and how.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "lib/config/parser.h"
+#include "services/store/engine/core.h"
+
+namespace strata::store {
+
+struct Config {
+  std::vector<std::string> listen = {"127.0.0.1:7071"};
+  std::string admin_listen = "127.0.0.1:7081";
+  std::string data = "/var/lib/strata/store";
+  absl::Duration gc_grace = absl::Hours(24);
+  absl::Duration gc_interval = absl::Minutes(1);
+  absl::Duration upload_ttl = absl::Hours(24);
+  config::ByteSize reserved_disk{128 << 20};
+  int64_t max_calls = 256;
+  absl::Duration drain = absl::Seconds(30);
+  std::string log_format = "text";
+  std::string log_level = "info";
+};
+
+// `config` outlives the parser.
+void AddOptions(config::Parser& parser, Config& config);
+
+// kInvalidArgument, naming the flag: values that make no sense together or alone.
+absl::Status Check(const Config& config);
+
+EngineOptions ToEngineOptions(const Config& config);
+
+}  // namespace strata::store

@@ -1,0 +1,108 @@
+// strata-store: reads from top to bottom as the wiring diagram of the service.
+#include <grpcpp/impl/service_type.h>
+
+#include <cstdio>
+#include <filesystem>
+#include <system_error>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "lib/base/clock.h"
+#include "lib/base/status.h"
+#include "lib/config/parser.h"
+#include "lib/log/log.h"
+#include "lib/metrics/metrics.h"
+#include "lib/rpc/call.h"
+#include "lib/rpc/server.h"
+#include "lib/service/admin_server.h"
+#include "lib/service/run.h"
+#include "lib/service/version.h"
+#include "services/store/config.h"
+#include "services/store/engine/store_engine.h"
+#include "services/store/rpc/services.h"
+#include "services/store/statistics_metrics.h"
+
+namespace strata::store {
+namespace {
+
+constexpr char kProgram[] = "strata-store";
+
+absl::Status MakeParent(const std::string& folder) {
+  std::error_code error;
+  std::filesystem::create_directories(std::filesystem::absolute(folder, error).parent_path(), error);
+  if (!error) return absl::OkStatus();
+  return absl::FailedPreconditionError(
+      absl::StrCat("cannot make the folder above ", folder, ": ", error.message(), "; choose another one with --data"));
+}
+
+absl::StatusOr<int> Serve(const Config& config, const std::string& described_config) {
+  const SystemClock clock;
+  metrics::Registry metrics;
+  metrics::AddProcessMetrics(metrics);
+  service::Readiness readiness;
+  std::unique_ptr<service::AdminServer> admin_server;
+  if (!config.admin_listen.empty()) {
+    service::AdminOptions options{.listen = config.admin_listen, .config = [described_config] { return described_config; }};
+    STRATA_ASSIGN_OR_RETURN(admin_server, service::AdminServer::Start(std::move(options), metrics, readiness));
+  }
+
+  STRATA_RETURN_IF_ERROR(MakeParent(config.data));
+  EngineOptions engine_options = ToEngineOptions(config);
+  engine_options.on_background_error = [](const absl::Status& status) {
+    log::Error("garbage collection failed; it is tried again", {{"error", status}});
+  };
+  STRATA_ASSIGN_OR_RETURN(const std::unique_ptr<StoreEngine> engine, StoreEngine::Open(std::move(engine_options), clock));
+  engine->StartCollector();
+
+  rpc::CallWatcher watcher;
+  const std::unique_ptr<grpc::Service> blobs = NewBlobService(*engine, watcher);
+  const std::unique_ptr<grpc::Service> manifests = NewManifestService(*engine, watcher);
+  const std::unique_ptr<grpc::Service> cache = NewCacheService(*engine, watcher);
+  const std::unique_ptr<grpc::Service> admin = NewAdminService(*engine, watcher);
+  STRATA_ASSIGN_OR_RETURN(
+      const std::unique_ptr<rpc::Server> server,
+      rpc::Server::Start({.listen = config.listen, .max_threads = static_cast<int>(config.max_calls)},
+                         {blobs.get(), manifests.get(), cache.get(), admin.get()}));
+  AddStatisticsMetrics(metrics, *engine);
+
+  log::Info("ready", {{"service", kProgram},
+                      {"version", service::kVersion},
+                      {"listen", absl::StrJoin(server->addresses(), ",")},
+                      {"admin", admin_server == nullptr ? "" : admin_server->address()},
+                      {"data", config.data}});
+  const int code = service::Run({.name = kProgram, .drain_limit = config.drain}, readiness, [&](absl::Duration limit) {
+    server->Shutdown(limit);
+    engine->StopCollector();
+  });
+  // It was there before the engine, but may ask it for figures.
+  admin_server.reset();
+  return code;
+}
+
+int Main(int argc, char** argv) {
+  service::PrepareSignals();
+  Config config;
+  config::Parser parser(kProgram, "Keeps the blobs, manifests, tags and build-cache records of a Strata installation.");
+  AddOptions(parser, config);
+  const std::vector<std::string> positional = config::ParseOrExit(parser, kProgram, service::kVersion, argc, argv);
+  absl::Status status = Check(config);
+  if (!positional.empty()) status = absl::InvalidArgumentError(absl::StrCat("unexpected argument \"", positional[0], "\""));
+  const auto level = log::ParseLevel(config.log_level);
+  const auto format = log::ParseFormat(config.log_format);
+  if (status.ok()) status = level.status();
+  if (status.ok()) status = format.status();
+  if (!status.ok()) {
+    std::fputs(absl::StrCat(kProgram, ": ", std::string(status.message()), "\nTry \"", kProgram, " --help\".\n").c_str(), stderr);
+    return 2;
+  }
+  log::Configure(*level, *format);
+  const absl::StatusOr<int> code = Serve(config, parser.Describe());
+  if (code.ok()) return *code;
+  log::Error("cannot start", {{"service", kProgram}, {"error", code.status()}});
+  return 1;
+}
+
+}  // namespace
+}  // namespace strata::store
+
+int main(int argc, char** argv) { return strata::store::Main(argc, argv); }
