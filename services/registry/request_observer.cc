@@ -59,7 +59,7 @@ void RequestObserver::Observe(const RequestRecord& record) {
                     {"request_id", record.request_id},
                     {"peer", record.peer},
                     {"user_agent", record.user_agent},
-                    {"error", record.outcome}});
+                    {"error", absl::StrCat(absl::StatusCodeToString(record.outcome.code()), ": ", record.outcome.message())}});
 }
 
 }  // namespace strata::registry

@@ -62,6 +62,17 @@ constexpr HttpError kInternalError = {500, "UNKNOWN"};
 
 constexpr char kRetryAfterSeconds[] = "1";
 
+// What is wrong inside, and where, is for the log.
+std::string PublicMessage(const absl::Status& status, const HttpError& error, absl::string_view request_id) {
+  switch (error.http_status) {
+    case 500: return absl::StrCat("the registry failed; its log says why under request id ", request_id);
+    case 503:
+    case 504:
+      return absl::StrCat("the registry cannot serve this now; retry in a moment, its log says why under request id ", request_id);
+    default: return std::string(status.message());
+  }
+}
+
 }  // namespace
 
 absl::Status About(Subject subject, absl::Status status) {
@@ -89,11 +100,9 @@ HttpError ToHttpError(const absl::Status& status) {
 absl::Status SendError(http::ResponseWriter& response, const absl::Status& status, absl::string_view request_id) {
   if (response.head_sent()) return absl::OkStatus();
   const HttpError error = ToHttpError(status);
-  const bool is_internal = error.http_status == 500;
   json::Value entry = json::Value::object();
   entry["code"] = std::string(error.code);
-  entry["message"] = is_internal ? absl::StrCat("the registry failed; its log says why under request id ", request_id)
-                                 : std::string(status.message());
+  entry["message"] = PublicMessage(status, error, request_id);
   entry["detail"] = nullptr;
   json::Value body = json::Value::object();
   body["errors"] = json::Value::array({std::move(entry)});

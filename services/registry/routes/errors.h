@@ -49,7 +49,7 @@ struct HttpError {
 HttpError ToHttpError(const absl::Status& status);
 
 // Answers with the error, unless the head of another answer is out already. Headers that were set stay, but those that describe
-// content go. Messages of internal failures stay in the log; the client gets the request id to ask for.
+// content go. Messages of 5xx stay in the log; the client gets the request id to ask for.
 absl::Status SendError(http::ResponseWriter& response, const absl::Status& status, absl::string_view request_id);
 
 }  // namespace strata::registry

@@ -68,6 +68,7 @@ TEST(ErrorsTest, RetryAfterAndHiddenInternals) {
   ASSERT_TRUE(SendError(busy, absl::UnavailableError("store away"), "r1").ok());
   EXPECT_EQ(busy.status(), 503);
   EXPECT_TRUE(busy.headers().Has("Retry-After"));
+  EXPECT_EQ(busy.body().find("store away"), std::string::npos);
 
   http::ResponseRecorder broken;
   ASSERT_TRUE(SendError(broken, absl::InternalError("/var/lib/strata/x: bad"), "r2").ok());
