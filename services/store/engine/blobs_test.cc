@@ -1,5 +1,9 @@
 // Reading, linking and damage, through the whole engine.
 #include "services/store/engine/engine_testing.h"
+#include "services/store/engine/keyspace.h"
+#include "services/store/engine/record.h"
+#include "services/store/engine/rocks_key_value.h"
+#include "services/store/engine/rows.h"
 
 namespace strata::store {
 namespace {
@@ -88,6 +92,17 @@ TEST_F(BlobsTest, AMissingExtentIsDataLoss) {
 
 TEST_F(BlobsTest, SecondProcessIsToldThatTheFolderIsInUse) {
   EXPECT_THAT(StoreEngine::Open(options_, clock_), StatusIs(absl::StatusCode::kFailedPrecondition, "another store process"));
+}
+
+TEST_F(BlobsTest, RefusesAFolderOfANewerFormat) {
+  engine_.reset();
+  {
+    ASSERT_OK_AND_ASSIGN(const auto kv, OpenRocksKeyValue(options_.data_dir + "/meta"));
+    ASSERT_OK(InTransaction(*kv, Durability::kSynced, [](Transaction& transaction) {
+      return transaction.Put(Table::kFacts, keys::FormatVersion(), RecordWriter().U32(kFormatVersion + 1).Take());
+    }));
+  }
+  EXPECT_THAT(StoreEngine::Open(options_, clock_), StatusIs(absl::StatusCode::kFailedPrecondition, "has format 2"));
 }
 
 }  // namespace

@@ -102,8 +102,9 @@ absl::Status UploadSessions::Discard(absl::string_view repository, absl::string_
     doomed = row.blob_id;
     return absl::OkStatus();
   }));
-  // A writer that is still at it finds its session gone and removes the extent itself.
-  if (!doomed || claims_.IsTaken(upload_id)) return absl::OkStatus();
+  if (!doomed) return absl::OkStatus();
+  // A writer that is still at it may yet make the extent: it finds its session gone and removes it, or the next start does.
+  if (claims_.IsTaken(upload_id)) return core_.extents.Remove(*doomed).status();
   return RemoveDoomedExtent(core_, *doomed).status();
 }
 

@@ -179,6 +179,15 @@ TEST_F(UploadTest, CancelFreesTheBytesEvenUnderAWriter) {
   id = Start();
   writer = OpenAt(id, 0);
   ASSERT_OK(writer->Write(MakeContent(400000, 1)));
+  ASSERT_OK(writer->Flush());
+  writer = OpenAt(id, 400000);
+  ASSERT_OK(engine_->CancelUpload(context_, "team/app", id));
+  EXPECT_TRUE(Extents().empty());
+  writer.reset();
+
+  id = Start();
+  writer = OpenAt(id, 0);
+  ASSERT_OK(writer->Write(MakeContent(400000, 1)));
   ASSERT_OK(engine_->CancelUpload(context_, "team/app", id));
   EXPECT_THAT(writer->Flush(), StatusIs(absl::StatusCode::kNotFound, id));
   writer.reset();
