@@ -4,6 +4,8 @@
 #include <grpcpp/security/credentials.h>
 #include <grpcpp/support/channel_arguments.h>
 
+#include "lib/rpc/grpc_log.h"
+
 namespace strata::rpc {
 
 namespace {
@@ -30,6 +32,7 @@ grpc::ChannelArguments TransportArguments() {
 }
 
 std::shared_ptr<grpc::Channel> Connect(const std::string& address) {
+  AdoptGrpcLog();
   grpc::ChannelArguments arguments = TransportArguments();
   arguments.SetInt(GRPC_ARG_INITIAL_RECONNECT_BACKOFF_MS, 100);
   arguments.SetInt(GRPC_ARG_MIN_RECONNECT_BACKOFF_MS, 100);

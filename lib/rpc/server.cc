@@ -22,6 +22,7 @@
 #include "lib/base/status.h"
 #include "lib/base/unique_fd.h"
 #include "lib/rpc/channel.h"
+#include "lib/rpc/grpc_log.h"
 
 namespace strata::rpc {
 
@@ -77,7 +78,7 @@ absl::Status WhyNot(const std::vector<std::string>& addresses) {
     const absl::Status status = absl::StartsWith(address, kUnixPrefix) ? TryUnix(SocketPath(address)) : TryTcp(address);
     if (!status.ok()) return absl::UnavailableError(absl::StrCat("cannot listen on ", address, ": ", status.message()));
   }
-  return absl::UnavailableError("the gRPC server did not start; gRPC's own log says why");
+  return absl::UnavailableError("the gRPC server did not start; log lines at the debug level say why");
 }
 
 std::string WithPort(const std::string& address, int port) {
@@ -109,6 +110,7 @@ class SyncServer final : public Server {
 };
 
 void InstallPlugins() {
+  AdoptGrpcLog();
   static std::once_flag once;
   std::call_once(once, [] {
     grpc::EnableDefaultHealthCheckService(true);
