@@ -22,6 +22,8 @@ REPOSITORY = Path(__file__).resolve().parents[2]
 BAZEL_BIN = Path(os.environ.get("STRATA_BAZEL_BIN", REPOSITORY / "bazel-bin"))
 STORE = "services/store/strata-store"
 REGISTRY = "services/registry/strata-registry"
+BUILDER = "services/builder/strata-builder"
+CLI = "cli/strata"
 
 READY_SECONDS = 30
 STOP_SECONDS = 15
@@ -54,11 +56,15 @@ def free_port():
 
 
 def run(command, timeout=120, check=True, env=None, stdin=None, cwd=None):
-    """Runs a client to its end and returns it, output as text. A missing client, a timeout or a failure fails the test."""
+    """Runs a client to its end and returns it, output as text. A missing client, a timeout or a failure fails the test.
+
+    `stdin` is text, or an open file.
+    """
     command = [str(part) for part in command]
+    source = {"stdin": stdin} if hasattr(stdin, "fileno") else {"input": stdin if stdin is not None else ""}
     try:
         done = subprocess.run(command, capture_output=True, text=True, errors="replace", timeout=timeout, cwd=cwd,
-                              env={**os.environ, **(env or {})}, input=stdin)
+                              env={**os.environ, **(env or {})}, **source)
     except FileNotFoundError:
         raise CommandFailed(f"the client {command[0]!r} is not installed") from None
     except subprocess.TimeoutExpired as expired:
@@ -167,9 +173,11 @@ class Stack:
 
     def _store(self):
         admin = free_port()
-        return Service("store", [binary(STORE), "--listen", f"127.0.0.1:{self.store_port}", "--data", self.data,
-                                 "--admin-listen", f"127.0.0.1:{admin}"],
-                       self.scratch / "store.log", http_ready(admin))
+        service = Service("store", [binary(STORE), "--listen", f"127.0.0.1:{self.store_port}", "--data", self.data,
+                                    "--admin-listen", f"127.0.0.1:{admin}"],
+                          self.scratch / "store.log", http_ready(admin))
+        service.admin_port = admin
+        return service
 
     def add_registry(self):
         """One more replica over the same store, not started yet."""
@@ -187,6 +195,11 @@ class Stack:
     def start(self):
         self.store.start()
         self.registry.start()
+
+    def restart(self, service):
+        """Starts what was killed, and waits until the registry has found the store again, which takes it up to a second."""
+        service.start()
+        wait_until(self.registry.ready, READY_SECONDS, "the registry to reach the store again")
 
     def services(self):
         return [self.store, *self.registries]
@@ -256,6 +269,17 @@ def _mounts_below(folder):
     return sorted((point for point in points if point.startswith(prefix)), reverse=True)
 
 
+def _remove_for_good(folder):
+    """podman cleans up after a container in a process of its own, which may write its files once more."""
+    for _ in range(20):
+        for mount in _mounts_below(folder):
+            run(["umount", "-l", mount], check=False)
+        shutil.rmtree(folder, ignore_errors=True)
+        time.sleep(0.3)
+        if not folder.exists():
+            return
+
+
 class Http:
     """A plain HTTP client for one registry; every call is one request."""
 
@@ -310,7 +334,7 @@ class ScratchTestCase(unittest.TestCase):
     def short_folder(self):
         """A folder of the test's own with a path short enough for sockets and podman's --runroot (50 characters)."""
         folder = Path(tempfile.mkdtemp(prefix="se2e-"))
-        self.addCleanup(shutil.rmtree, folder, ignore_errors=True)
+        self.addCleanup(_remove_for_good, folder)
         return folder
 
     def tearDown(self):

@@ -57,7 +57,7 @@ class CrashTest(ScratchTestCase):
         service.kill9()
         output, _ = client.communicate(timeout=60)
         self.assertNotEqual(client.returncode, 0, f"the push was over before the kill: {output}")
-        service.start()
+        self.stack.restart(service)
 
         self.assertEqual(self.http.request("GET", f"/v2/{repository}/manifests/latest").status, 404)
         for layer in image.manifest["layers"]:
@@ -89,7 +89,7 @@ class CrashTest(ScratchTestCase):
         service.kill9()
         output, _ = client.communicate(timeout=60)
         self.assertNotEqual(client.returncode, 0, f"a pull that was cut was taken for whole: {output}")
-        service.start()
+        self.stack.restart(service)
         self.assert_earlier_push_is_whole()
         self.assert_pulls(repository, image)
 
@@ -110,7 +110,7 @@ class CrashTest(ScratchTestCase):
             half.sendall(f"PATCH {location} HTTP/1.1\r\nHost: {self.stack.address}\r\nContent-Length: {len(rest)}\r\n"
                          f"Content-Range: {len(first)}-{len(content) - 1}\r\n\r\n".encode() + rest[:MIB])
             service.kill9()
-        service.start()
+        self.stack.restart(service)
 
         # Whatever of the half-sent chunk was kept, the acknowledged one is there and the session goes on behind it.
         def session_is_free():
@@ -151,7 +151,7 @@ class CrashTest(ScratchTestCase):
             self.assertEqual(response.status, 503, response.content)
             self.assertIn("Retry-After", response.headers)
         finally:
-            self.stack.store.start()
+            self.stack.restart(self.stack.store)
         self.assert_earlier_push_is_whole()
 
 
