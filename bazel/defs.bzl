@@ -8,11 +8,18 @@ def strata_cc_binary(name, **kwargs):
     """A program that people run."""
     native.cc_binary(name = name, **kwargs)
 
-def strata_cc_test(name, deps = [], size = "small", **kwargs):
+# TSAN_OPTIONS in .bazelrc names it by its path below the runfiles.
+_TSAN_SUPPRESSIONS = select({
+    "//bazel:thread_sanitizer": ["//tools:tsan.supp"],
+    "//conditions:default": [],
+})
+
+def strata_cc_test(name, deps = [], size = "small", data = [], **kwargs):
     """A GoogleTest program; gtest's main is linked in."""
     native.cc_test(
         name = name,
         size = size,
+        data = data + _TSAN_SUPPRESSIONS,
         deps = deps + ["//third_party/googletest:gtest_main"],
         **kwargs
     )
@@ -31,7 +38,7 @@ def strata_cc_fuzz_test(name, srcs, corpus, deps = [], **kwargs):
             "//conditions:default": [],
         }),
         args = ["$(location %s)" % f for f in corpus],
-        data = corpus,
+        data = corpus + _TSAN_SUPPRESSIONS,
         deps = deps,
         **kwargs
     )
