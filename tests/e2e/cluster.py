@@ -11,6 +11,7 @@ import stat
 import subprocess
 import tarfile
 import threading
+import time
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -29,6 +30,7 @@ class Cluster(Stack):
         super().__init__(scratch)
         self.home = self.scratch / "home"  # of the clients: no configuration of this machine's user counts
         self.home.mkdir()
+        self.last_scrape = 0
         self.builders = []
         self.builder = self.add_builder()
 
@@ -79,7 +81,9 @@ class Cluster(Stack):
         return BuildRun(self.strata("build", "--progress", "json", "--output", "json", "-t", tag, *arguments, context, check=False, **options), check)
 
     def store_metric(self, name):
-        """A figure of the store, "blobs" for strata_store_blobs."""
+        """A figure of the store, "blobs" for strata_store_blobs. The store counts once a second at most; older figures are not taken."""
+        time.sleep(max(0, self.last_scrape + 1.1 - time.monotonic()))
+        self.last_scrape = time.monotonic()
         text = Http(f"127.0.0.1:{self.store.admin_port}").request("GET", "/metrics").content.decode()
         found = re.search(rf"^strata_store_{name}(?:{{}})? (\S+)$", text, re.MULTILINE)
         if found is None:

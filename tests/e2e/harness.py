@@ -324,12 +324,10 @@ class ScratchTestCase(unittest.TestCase):
     def _clean_up(cls):
         for service in reversed(cls.started):
             service.stop()
-        for mount in _mounts_below(cls.scratch):
-            run(["umount", "-l", mount], check=False)
         if os.environ.get("STRATA_E2E_KEEP"):
             print(f"kept {cls.scratch}", file=sys.stderr)
         else:
-            shutil.rmtree(cls.scratch, ignore_errors=True)
+            _remove_for_good(cls.scratch)
 
     def short_folder(self):
         """A folder of the test's own with a path short enough for sockets and podman's --runroot (50 characters)."""
