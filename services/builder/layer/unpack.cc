@@ -72,6 +72,7 @@ class Unpacker {
       STRATA_RETURN_IF_ERROR(Annotate(Apply(*entry), absl::StrCat("layer entry ", Quoted(entry->name))));
     }
     STRATA_RETURN_IF_ERROR(reader_.DrainSource());
+    if (!parents_.made().empty()) stats_.leaves_to_lower = true;
     STRATA_RETURN_IF_ERROR(SetDirectoryTimes(parents_.made()));
     STRATA_RETURN_IF_ERROR(SetDirectoryTimes(directory_times_));
     return stats_;
@@ -90,6 +91,7 @@ class Unpacker {
     if (path.empty()) {
       if (entry.type != tar::EntryType::kDirectory) return absl::InvalidArgumentError("the root of an image must be a directory");
       ++stats_.directories;
+      stats_.has_root_entry = true;
       if (!options_.is_layer) return absl::OkStatus();
       directory_times_.emplace_back("", absl::ToTimespec(entry.mtime));
       return SetMetadata(entry, root_fd_, ".");
@@ -245,6 +247,7 @@ class Unpacker {
       STRATA_ASSIGN_OR_RETURN(const int directory, parents_.Open(path));
       return fs::SetXattrAt(directory, ".", opaque_xattr_, "y");
     }
+    stats_.leaves_to_lower = true;
     // Overlayfs merges the top directories of all layers even when they are opaque, so each name is hidden by itself.
     for (const int lower : options_.lower_dirs) {
       STRATA_ASSIGN_OR_RETURN(const std::vector<fs::DirEntry> entries, fs::ListDirectory(lower));

@@ -43,6 +43,10 @@ struct UnpackStats {
   uint64_t devices_skipped = 0;
   uint64_t xattrs_skipped = 0;  // the file system, or the kind of file, does not take them
   uint64_t content_bytes = 0;
+  bool has_root_entry = false;  // the archive itself says owner and mode of the root directory
+  // The archive leaves something to the layers below: a parent directory it does not mention, or an opaque root. Unpacked over
+  // others, the directory may look different. Also told when `lower_dirs` is empty.
+  bool leaves_to_lower = false;
 };
 
 // Reads `tar_plain` to its end (also what follows the archive) and fills `dir_fd`, which should be empty. On an error the directory

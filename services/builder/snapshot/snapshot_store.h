@@ -3,7 +3,7 @@
 // A layer is unpacked once, by diff ID, in overlayfs form (whiteouts as 0/0 character devices, opaque folders by xattr), whatever
 // images and chains it belongs to; a stack of layers is a mount, not a copy. What lies here is a cache: the store has every layer,
 // and an empty folder is a valid start. Least recently used layers go when the limit is passed, never one that is in use.
-// Thread-safe; calls block. Needs CAP_SYS_ADMIN.
+// Thread-safe; calls block. Needs CAP_SYS_ADMIN. The store must outlive every Stack, View and Workspace.
 #pragma once
 
 #include <cstdint>
@@ -79,6 +79,7 @@ struct SnapshotOptions {
   std::string root;                           // created when missing; leftovers of a crash are unmounted and removed
   int64_t max_bytes = 20'000'000'000;         // of unpacked layers that are not in use
   int unpack_threads = 2;                     // layers of one Acquire unpacked at once
+  int64_t max_layer_bytes = 64'000'000'000;   // of one unpacked layer; more is refused with kResourceExhausted
 };
 
 class SnapshotStore {
