@@ -7,6 +7,7 @@
 
 #include "absl/strings/cord.h"
 #include "absl/strings/str_cat.h"
+#include "lib/metrics/metrics.h"
 #include "lib/rpc/call.h"
 #include "lib/rpc/channel.h"
 #include "lib/rpc/server.h"
@@ -87,7 +88,7 @@ class Service final : public AdminService::Service {
 class ServerTest : public ::testing::Test {
  protected:
   ServerTest() {
-    auto started = Server::Start({}, {&service_});
+    auto started = Server::Start({.metrics = &metrics_}, {&service_});
     EXPECT_OK(started);
     server_ = *std::move(started);
     stub_ = AdminService::NewStub(Connect(server_->addresses()[0]));
@@ -103,6 +104,7 @@ class ServerTest : public ::testing::Test {
     return FromGrpc(stub_->CollectGarbage(call.get(), {}, &response), "store");
   }
 
+  metrics::Registry metrics_;
   Service service_;
   std::unique_ptr<Server> server_;
   std::unique_ptr<AdminService::Stub> stub_;
@@ -118,6 +120,15 @@ TEST_F(ServerTest, ContextsTravel) {
   EXPECT_THAT(GetStatistics(CallContext()), StatusIs(kNotFound, ""));
   EXPECT_EQ(service_.request_id, "");
   EXPECT_EQ(service_.deadline, absl::InfiniteFuture());
+}
+
+TEST_F(ServerTest, CallsAreCounted) {
+  EXPECT_FALSE(GetStatistics(CallContext()).ok());
+  EXPECT_FALSE(GetStatistics(CallContext()).ok());
+  const std::string text = metrics_.Render();
+  EXPECT_THAT(text, ::testing::HasSubstr("strata_rpc_calls_total{method=\"/strata.store.v1.AdminService/GetStatistics\","
+                                         "code=\"NOT_FOUND\"} 2\n"));
+  EXPECT_THAT(text, ::testing::HasSubstr("strata_rpc_call_seconds_count{method=\"/strata.store.v1.AdminService/GetStatistics\"} 2\n"));
 }
 
 TEST_F(ServerTest, BadRequestIdsAreDropped) {

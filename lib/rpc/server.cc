@@ -5,6 +5,7 @@
 #include <grpcpp/resource_quota.h>
 #include <grpcpp/server.h>
 #include <grpcpp/server_builder.h>
+#include <grpcpp/support/server_interceptor.h>
 #include <netdb.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -21,6 +22,7 @@
 #include "absl/strings/strip.h"
 #include "lib/base/status.h"
 #include "lib/base/unique_fd.h"
+#include "lib/rpc/call_metrics.h"
 #include "lib/rpc/channel.h"
 #include "lib/rpc/grpc_log.h"
 
@@ -148,6 +150,11 @@ absl::StatusOr<std::unique_ptr<Server>> Server::Start(const ServerOptions& optio
   InstallPlugins();
   grpc::ServerBuilder builder;
   ApplyLimits(options, builder);
+  if (options.metrics != nullptr) {
+    std::vector<std::unique_ptr<grpc::experimental::ServerInterceptorFactoryInterface>> interceptors;
+    interceptors.push_back(NewCallMetrics(*options.metrics));
+    builder.experimental().SetInterceptorCreators(std::move(interceptors));
+  }
   std::vector<int> ports(options.listen.size(), 0);
   for (size_t i = 0; i < options.listen.size(); ++i) {
     builder.AddListeningPort(options.listen[i], grpc::InsecureServerCredentials(), &ports[i]);

@@ -11,6 +11,9 @@
 namespace grpc {
 class Service;
 }
+namespace strata::metrics {
+class Registry;
+}
 
 namespace strata::rpc {
 
@@ -18,6 +21,7 @@ struct ServerOptions {
   std::vector<std::string> listen = {"127.0.0.1:0"};  // "host:port" (0: any free port) or "unix:/path" (made with mode 0660)
   int max_threads = 256;           // calls at the same moment, nearly; more are answered RESOURCE_EXHAUSTED
   int max_streams_a_connection = 256;
+  metrics::Registry* metrics = nullptr;  // outlives the server; where calls are counted (call_metrics.h)
 };
 
 // Thread-safe.

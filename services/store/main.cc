@@ -61,7 +61,7 @@ absl::StatusOr<int> Serve(const Config& config, const std::string& described_con
   const std::unique_ptr<grpc::Service> admin = NewAdminService(*engine, watcher);
   STRATA_ASSIGN_OR_RETURN(
       const std::unique_ptr<rpc::Server> server,
-      rpc::Server::Start({.listen = config.listen, .max_threads = static_cast<int>(config.max_calls)},
+      rpc::Server::Start({.listen = config.listen, .max_threads = static_cast<int>(config.max_calls), .metrics = &metrics},
                          {blobs.get(), manifests.get(), cache.get(), admin.get()}));
   AddStatisticsMetrics(metrics, *engine);
 
