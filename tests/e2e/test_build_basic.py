@@ -1,16 +1,15 @@
 """Dockerfiles become images: what each instruction leaves in config and layers, where a context may come from, and what is cached."""
 
-import gzip
 import hashlib
 import io
 import json
 import tarfile
 import threading
 import unittest
+from pathlib import Path
 
 from cluster import BuildTestCase, WebServer, file, folder, hardlink, symlink
-from harness import Http, run, tree_bytes
-from pathlib import Path
+from harness import run, tree_bytes
 
 OCI_MANIFEST = "application/vnd.oci.image.manifest.v1+json"
 OCI_LAYER = "application/vnd.oci.image.layer.v1.tar+gzip"

@@ -1,6 +1,5 @@
 """What people do with images from the command line: list, look, name, remove, archive, import, and copy between registries."""
 
-import json
 import tarfile
 import unittest
 
