@@ -153,6 +153,8 @@ absl::StatusOr<BuildOutcome> Builder::Build(const CallContext& context, const Bu
   outcome.image = *std::move(exported);
   for (const exporter::Target& target : targets) {
     outcome.names.push_back(absl::StrCat(oci::DisplayName(target.repository), ":", target.tag));
+    if (own_hosts_.empty()) continue;
+    outcome.pull_references.push_back(absl::StrCat(own_hosts_.front(), "/", target.repository, ":", target.tag));
   }
   outcome.steps_cached = report.steps_cached;
   outcome.steps_run = report.steps_run;

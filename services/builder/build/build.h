@@ -52,7 +52,8 @@ class ContextProvider {
 
 struct BuildOutcome {
   exporter::ExportedImage image;
-  std::vector<std::string> names;
+  std::vector<std::string> names;            // as people write them: "app:1"
+  std::vector<std::string> pull_references;  // of those that our registry serves under its first name: "127.0.0.1:5000/app:1"
   int steps_cached = 0;
   int steps_run = 0;
   absl::Duration elapsed;

@@ -44,8 +44,14 @@ absl::StatusOr<Digest> InputDigest(const CallContext& context, const OpEnvironme
   }
   progress::NullProgress unseen;
   STRATA_ASSIGN_OR_RETURN(const auto tree, OpenInput(context, environment, input, unseen, 0));
-  STRATA_ASSIGN_OR_RETURN(const auto selected, filetree::Select(*tree, action));
-  STRATA_ASSIGN_OR_RETURN(Digest digest, filetree::SelectionDigest(context, *tree, selected, action));
+  const auto selected = filetree::Select(*tree, action);
+  if (absl::IsNotFound(selected.status())) {
+    return absl::NotFoundError(absl::StrCat(selected.status().message(),
+                                            input.files != nullptr ? " in the build context; check the path, and that .dockerignore does not keep it out"
+                                                                   : " in the image or stage that it is copied from"));
+  }
+  if (!selected.ok()) return selected.status();
+  STRATA_ASSIGN_OR_RETURN(Digest digest, filetree::SelectionDigest(context, *tree, *selected, action));
   if (!key.empty()) STRATA_RETURN_IF_ERROR(environment.cache.PutContent(context, key, digest));
   return digest;
 }

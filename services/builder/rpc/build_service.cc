@@ -55,6 +55,7 @@ builder::v1::BuildResponse ToResponse(const build::BuildOutcome& outcome) {
   result.set_size_bytes(outcome.image.size_bytes);
   result.set_config_digest(outcome.image.config_digest.ToString());
   for (const std::string& name : outcome.names) result.add_names(name);
+  for (const std::string& reference : outcome.pull_references) result.add_pull_references(reference);
   result.set_layers(outcome.image.layers);
   result.set_compressed_bytes(outcome.image.compressed_bytes);
   const int64_t elapsed_ns = absl::ToInt64Nanoseconds(outcome.elapsed);
