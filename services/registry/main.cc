@@ -12,6 +12,7 @@
 #include "lib/metrics/metrics.h"
 #include "lib/service/admin_server.h"
 #include "lib/service/run.h"
+#include "lib/service/version.h"
 #include "services/registry/config.h"
 #include "services/registry/repository/access.h"
 #include "services/registry/request_observer.h"
@@ -21,7 +22,6 @@ namespace strata::registry {
 namespace {
 
 constexpr char kProgram[] = "strata-registry";
-constexpr char kVersion[] = "0.1";
 constexpr absl::Duration kPingDeadline = absl::Seconds(2);
 
 int Fail(absl::string_view doing, const absl::Status& status) {
@@ -84,7 +84,7 @@ int main(int argc, char** argv) {
   registry::Config config;
   config::Parser parser(registry::kProgram, "Serves the OCI distribution protocol over a Strata store.");
   registry::AddOptions(config, parser);
-  const std::vector<std::string> positional = config::ParseOrExit(parser, registry::kProgram, registry::kVersion, argc, argv);
+  const std::vector<std::string> positional = config::ParseOrExit(parser, registry::kProgram, service::kVersion, argc, argv);
   if (const absl::Status checked = registry::Check(config); !checked.ok()) {
     std::fprintf(stderr, "%s: %s\n", registry::kProgram, std::string(checked.message()).c_str());
     return 2;
