@@ -11,6 +11,8 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "absl/time/clock.h"
+#include "lib/base/call_context.h"
 #include "lib/base/clock.h"
 #include "lib/base/status.h"
 #include "lib/blobstore/store_client.h"
@@ -23,13 +25,13 @@
 #include "lib/service/admin_server.h"
 #include "lib/service/readiness.h"
 #include "lib/service/run.h"
+#include "lib/service/version.h"
 #include "services/builder/build/build.h"
 #include "services/builder/cache/step_cache.h"
 #include "services/builder/config.h"
 #include "services/builder/context/content_cache.h"
 #include "services/builder/executor/executor.h"
 #include "services/builder/exporter/image_exporter.h"
-#include "services/builder/images/image_catalog.h"
 #include "services/builder/rpc/build_service.h"
 #include "services/builder/rpc/image_service.h"
 #include "services/builder/snapshot/snapshot_store.h"
@@ -39,8 +41,6 @@
 
 namespace strata {
 namespace {
-
-constexpr char kVersion[] = "strata-builder 0.1";
 
 absl::Status MakeFolders(const std::string& data) {
   for (const char* name : {"snapshots", "context", "executor", "cache-mounts", "scratch"}) {
@@ -61,15 +61,25 @@ void RaiseFileLimit() {
   ::setrlimit(RLIMIT_NOFILE, &limit);
 }
 
+// Why no build could run now; "" when one could.
+std::string StoreProblem(blobstore::StoreClient& store) {
+  CallContext context;
+  context.deadline = absl::Now() + absl::Seconds(2);
+  const absl::Status status = store.Ping(context);
+  return status.ok() ? "" : std::string(status.message());
+}
+
 absl::StatusOr<int> Serve(const builder::Config& config, const config::Parser& parser) {
   STRATA_RETURN_IF_ERROR(MakeFolders(config.data));
   const SystemClock clock;
-  const metrics::Registry metrics;
+  metrics::Registry metrics;
+  metrics::AddProcessMetrics(metrics);
   service::Readiness readiness;
   const std::string default_registry = config.default_registry == "none" ? "" : config.default_registry;
 
   // What the builder keeps on its disk, and the store.
   const auto store = blobstore::StoreClient::Connect(config.store);
+  readiness.SetCheck([&store] { return StoreProblem(*store); });
   source::StoreLayers layers(*store);
   STRATA_ASSIGN_OR_RETURN(const auto snapshots, snapshot::SnapshotStore::Open({.root = absl::StrCat(config.data, "/snapshots"),
                                                                                .max_bytes = config.snapshot_cache.bytes},
@@ -120,12 +130,13 @@ absl::StatusOr<int> Serve(const builder::Config& config, const config::Parser& p
                                        .refs = *store,
                                        .puller = puller,
                                        .http = http,
+                                       .watcher = watcher,
+                                       .clock = clock,
                                        .own_hosts = config.own_hosts,
                                        .insecure_hosts = config.insecure_registries,
                                        .default_registry = default_registry,
-                                       .layer = environment.layer},
-                                      watcher);
-  STRATA_ASSIGN_OR_RETURN(const auto server, rpc::Server::Start({.listen = config.listen}, {&build_service, &image_service}));
+                                       .layer = environment.layer});
+  STRATA_ASSIGN_OR_RETURN(const auto server, rpc::Server::Start({.listen = config.listen, .metrics = &metrics}, {&build_service, &image_service}));
   STRATA_ASSIGN_OR_RETURN(const auto admin, service::AdminServer::Start({.listen = config.admin_listen,
                                                                          .config = [&parser] { return parser.Describe(); }},
                                                                         metrics, readiness));
@@ -142,7 +153,7 @@ int Main(int argc, const char* const* argv) {
   builder::Config config;
   config::Parser parser("strata-builder", "Executes build requests and streams each layer to the store.");
   builder::AddOptions(config, parser);
-  config::ParseOrExit(parser, "strata-builder", kVersion, argc, argv);
+  config::ParseOrExit(parser, "strata-builder", service::kVersion, argc, argv);
   const auto level = log::ParseLevel(config.log_level);
   const auto format = log::ParseFormat(config.log_format);
   if (level.ok() && format.ok()) log::Configure(*level, *format);
