@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <signal.h>
+#include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -121,6 +122,25 @@ TEST_P(ExecutorTest, LeavesNoTraceInTheRoot) {
   ASSERT_EQ(::stat(root_.path().c_str(), &info), 0);
   EXPECT_EQ(info.st_mtim.tv_sec, 1000);
   EXPECT_TRUE(fs::is_empty(state_.Join("runs")));
+}
+
+TEST_P(ExecutorTest, LeavesAnOverlayUpperEmpty) {
+  testing::ScratchDir overlay;
+  for (const char* name : {"upper", "work", "merged"}) fs::create_directory(overlay.Join(name));
+  fs::permissions(overlay.Join("upper"), fs::perms(0755));
+  testing::WriteFile(root_.Join("etc/hosts"), "from the image\n");  // with resolv.conf missing: one target of each kind
+  const std::string options = absl::StrCat("index=off,redirect_dir=off,metacopy=off,lowerdir=", root_.path(), ",upperdir=", overlay.Join("upper"), ",workdir=", overlay.Join("work"));
+  if (::mount("overlay", overlay.Join("merged").c_str(), "overlay", 0, options.c_str()) != 0) GTEST_SKIP() << "no overlay on this file system";
+  ExecSpec spec = Shell("cat /etc/hosts /etc/resolv.conf > /dev/null");
+  spec.root_path = overlay.Join("merged");
+  const auto result = Run(spec);
+  EXPECT_EQ(::umount2(overlay.Join("merged").c_str(), 0), 0);
+  ASSERT_OK(result);
+  // The folder that a stub was in was copied up, but says what it said before; nothing else is there.
+  std::vector<std::string> changed;
+  for (const auto& entry : fs::recursive_directory_iterator(overlay.Join("upper"))) changed.push_back(entry.path().filename().string());
+  EXPECT_THAT(changed, ::testing::UnorderedElementsAre("etc"));
+  EXPECT_EQ(fs::last_write_time(overlay.Join("upper/etc")), fs::last_write_time(root_.Join("etc")));
 }
 
 TEST_P(ExecutorTest, KeepsTheImagesOwnHostsFile) {
