@@ -35,7 +35,8 @@ std::shared_ptr<grpc::Channel> Connect(const std::string& address) {
   AdoptGrpcLog();
   grpc::ChannelArguments arguments = TransportArguments();
   arguments.SetInt(GRPC_ARG_INITIAL_RECONNECT_BACKOFF_MS, 100);
-  arguments.SetInt(GRPC_ARG_MIN_RECONNECT_BACKOFF_MS, 100);
+  // In spite of its name, how long one attempt may take: a peer across the world, or a busy one, answers the handshake late.
+  arguments.SetInt(GRPC_ARG_MIN_RECONNECT_BACKOFF_MS, 10 * kSecond);
   arguments.SetInt(GRPC_ARG_MAX_RECONNECT_BACKOFF_MS, kSecond);
   // Two clients of one process must not share a connection's fate or its flow control.
   arguments.SetInt(GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, 1);
