@@ -64,6 +64,8 @@ class LiveView final : public ProgressView {
       lines = DrawFrame(board_, size,
                         {.title = options_.title, .utf8 = options_.utf8, .final = final, .started = started_, .now = clock_.Now(),
                          .warnings = warnings_});
+      // Nothing ever happened: the error that follows says all there is.
+      if (final && board_.steps().empty()) lines.clear();
     }
     // Up to the first line of the last picture, over it line by line, then away with what is left of it.
     std::string text = drawn_lines_ == 0 ? "\r" : absl::StrCat("\r\x1b[", drawn_lines_, "A");
