@@ -15,6 +15,7 @@ namespace {
 
 constexpr char kCredentials[] = "Basic YW5uOnNlY3JldA==";  // ann:secret
 constexpr char kManifestType[] = "application/vnd.oci.image.manifest.v1+json";
+constexpr char kIndexType[] = "application/vnd.oci.image.index.v1+json";
 
 void SendError(http::ResponseWriter& response, int status, absl::string_view code) {
   response.SetStatus(status);
@@ -151,7 +152,8 @@ void FakeRegistry::SendManifest(const http::Request& request, http::ResponseWrit
   const auto found = manifests_.find(key);
   if (found == manifests_.end()) return SendError(response, 404, "MANIFEST_UNKNOWN");
   response.headers().Set("Docker-Content-Digest", Digest::Of(found->second).ToString());
-  response.SendText(absl::StrCat(kManifestType, "; charset=utf-8"), found->second).IgnoreError();
+  const bool is_index = absl::StrContains(found->second, absl::StrCat("\"mediaType\":\"", kIndexType, "\",\"manifests\""));
+  response.SendText(absl::StrCat(is_index ? kIndexType : kManifestType, "; charset=utf-8"), found->second).IgnoreError();
 }
 
 void FakeRegistry::SendTags(const http::Request& request, http::ResponseWriter& response, const std::string& repository) {

@@ -1,6 +1,7 @@
 #include "services/builder/images/image_catalog.h"
 
 #include <algorithm>
+#include <optional>
 #include <set>
 #include <utility>
 
@@ -20,10 +21,24 @@ namespace {
 constexpr int kPage = 1000;
 constexpr size_t kMaxConfigBytes = 8 * 1024 * 1024;
 
-absl::string_view HexOf(absl::string_view text) { return absl::StripPrefix(text, "sha256:"); }
+// "", or the hex digits of an id.
+absl::string_view IdIn(absl::string_view text) {
+  const absl::string_view hex = absl::StripPrefix(text, "sha256:");
+  const bool is_id = hex.size() >= 4 && hex.size() <= 64 && hex.find_first_not_of("0123456789abcdef") == absl::string_view::npos;
+  return is_id ? hex : "";
+}
 
 absl::Status NoSuchImage(absl::string_view text) {
   return absl::NotFoundError(absl::StrCat("no such image: \"", text.substr(0, 200), "\"; list what there is with: strata images -a"));
+}
+
+// What the config of one manifest says of the image.
+void AddConfig(const std::string& content, ImageSummary& summary) {
+  const auto config = oci::ImageConfig::Parse(content);
+  if (!config.ok()) return;  // an artifact's config says nothing of platforms or times
+  const bool is_known = !config->platform.os.empty() && config->platform.os != "unknown";
+  if (is_known) summary.platforms.push_back(config->platform.ToString());
+  if (config->created) summary.created = std::max(summary.created, *config->created);
 }
 
 }  // namespace
@@ -33,13 +48,7 @@ std::string ImageName::ToString() const {
   return tag.empty() ? absl::StrCat(name, "@", digest.ToString()) : absl::StrCat(name, ":", tag);
 }
 
-bool ImageCatalog::LooksLikeId(absl::string_view text) {
-  const absl::string_view hex = HexOf(text);
-  return hex.size() >= 4 && hex.size() <= 64 && hex.find_first_not_of("0123456789abcdef") == absl::string_view::npos;
-}
-
-template <typename Visit>
-absl::Status ImageCatalog::ForEachRepository(const CallContext& context, Visit visit) {
+absl::Status ImageCatalog::ForEachRepository(const CallContext& context, const std::function<absl::Status(const std::string&)>& visit) {
   std::string last;
   while (true) {
     STRATA_ASSIGN_OR_RETURN(const auto page, refs_.ListRepositories(context, last, kPage));
@@ -49,8 +58,8 @@ absl::Status ImageCatalog::ForEachRepository(const CallContext& context, Visit v
   }
 }
 
-template <typename Visit>
-absl::Status ImageCatalog::ForEachTag(const CallContext& context, const std::string& repository, Visit visit) {
+absl::Status ImageCatalog::ForEachTag(const CallContext& context, const std::string& repository,
+                                      const std::function<absl::Status(const blobstore::TagEntry&)>& visit) {
   std::string last;
   while (true) {
     auto page = refs_.ListTags(context, repository, last, kPage);
@@ -62,8 +71,8 @@ absl::Status ImageCatalog::ForEachTag(const CallContext& context, const std::str
   }
 }
 
-template <typename Visit>
-absl::Status ImageCatalog::ForEachManifest(const CallContext& context, const std::string& repository, Visit visit) {
+absl::Status ImageCatalog::ForEachManifest(const CallContext& context, const std::string& repository,
+                                           const std::function<absl::Status(const blobstore::ManifestEntry&)>& visit) {
   std::string last;
   while (true) {
     auto page = refs_.ListManifests(context, repository, last, kPage);
@@ -78,25 +87,31 @@ absl::Status ImageCatalog::ForEachManifest(const CallContext& context, const std
 absl::StatusOr<ImageSummary> ImageCatalog::Summarize(const CallContext& context, ImageName name) {
   ImageSummary summary;
   std::vector<Digest> digests = {name.digest};
+  std::set<Digest> seen = {name.digest};
+  const auto count = [&](const oci::Descriptor& blob) {
+    if (seen.insert(blob.digest).second) summary.size_bytes += blob.size_bytes;
+  };
   bool is_index = false;
   while (!digests.empty()) {
     const Digest digest = digests.back();
     digests.pop_back();
-    STRATA_ASSIGN_OR_RETURN(const auto stored, refs_.GetManifest(context, name.repository, {.digest = digest}));
-    STRATA_ASSIGN_OR_RETURN(const oci::Manifest manifest, oci::ParseManifest(stored.content, stored.media_type));
-    summary.size_bytes += static_cast<int64_t>(stored.size_bytes);
+    const auto stored = refs_.GetManifest(context, name.repository, {.digest = digest});
+    if (absl::IsNotFound(stored.status()) && digest != name.digest) continue;
+    if (!stored.ok()) return stored.status();
+    STRATA_ASSIGN_OR_RETURN(const oci::Manifest manifest, oci::ParseManifest(stored->content, stored->media_type));
+    summary.size_bytes += static_cast<int64_t>(stored->size_bytes);
     is_index = is_index || manifest.is_index;
-    for (const oci::Descriptor& child : manifest.manifests) digests.push_back(child.digest);
-    for (const oci::Descriptor& layer : manifest.layers) summary.size_bytes += layer.size_bytes;
+    for (auto child = manifest.manifests.rbegin(); child != manifest.manifests.rend(); ++child) {
+      if (seen.insert(child->digest).second) digests.push_back(child->digest);
+    }
+    for (const oci::Descriptor& layer : manifest.layers) count(layer);
     if (!manifest.config) continue;
-    summary.size_bytes += manifest.config->size_bytes;
+    count(*manifest.config);
     if (!is_index) summary.config = manifest.config->digest;
-    const auto content = source::ReadSmallBlob(context, blobs_, name.repository, manifest.config->digest, kMaxConfigBytes);
-    if (!content.ok()) return content.status();
-    const auto config = oci::ImageConfig::Parse(*content);
-    if (!config.ok()) continue;  // an artifact's config says nothing of platforms or times
-    if (!config->platform.os.empty()) summary.platforms.push_back(config->platform.ToString());
-    if (config->created) summary.created = std::max(summary.created, *config->created);
+    if (manifest.config->size_bytes > static_cast<int64_t>(kMaxConfigBytes)) continue;
+    STRATA_ASSIGN_OR_RETURN(const std::string content, source::ReadSmallBlob(context, blobs_, name.repository, manifest.config->digest,
+                                                                             kMaxConfigBytes));
+    AddConfig(content, summary);
   }
   summary.name = std::move(name);
   return summary;
@@ -105,7 +120,9 @@ absl::StatusOr<ImageSummary> ImageCatalog::Summarize(const CallContext& context,
 absl::StatusOr<std::vector<ImageSummary>> ImageCatalog::List(const CallContext& context, absl::string_view pattern, bool all) {
   std::optional<glob::Pattern> wanted;
   if (!pattern.empty()) {
-    STRATA_ASSIGN_OR_RETURN(wanted, glob::Pattern::Compile(pattern));
+    auto compiled = glob::Pattern::Compile(pattern);
+    if (!compiled.ok()) return Annotate(compiled.status(), absl::StrCat("pattern \"", pattern.substr(0, 200), "\""));
+    wanted = *std::move(compiled);
   }
   std::vector<ImageSummary> images;
   const auto add = [&](ImageName name) -> absl::Status {
@@ -131,7 +148,7 @@ absl::StatusOr<std::vector<ImageSummary>> ImageCatalog::List(const CallContext& 
   return images;
 }
 
-absl::StatusOr<ImageName> ImageCatalog::Find(const CallContext& context, absl::string_view text) {
+absl::StatusOr<FoundImage> ImageCatalog::Find(const CallContext& context, absl::string_view text) {
   auto reference = oci::Reference::Parse(text);
   if (reference.ok()) {
     std::vector<std::string> repositories = {RepositoryOf(*reference)};
@@ -141,31 +158,33 @@ absl::StatusOr<ImageName> ImageCatalog::Find(const CallContext& context, absl::s
       kept.host = default_registry_;
       repositories.push_back(kept.StoreRepository({}));
     }
+    blobstore::ManifestReference wanted{.digest = reference->digest};
+    if (!wanted.digest) wanted.tag = reference->TagOrLatest();
     for (const std::string& repository : repositories) {
-      const blobstore::ManifestReference wanted{.tag = reference->TagOrLatest(), .digest = reference->digest};
       const auto stored = refs_.GetManifest(context, repository, wanted, /*head_only=*/true);
-      if (stored.ok()) return ImageName{repository, reference->digest ? "" : wanted.tag, stored->digest};
+      if (stored.ok()) return FoundImage{{repository, wanted.tag, stored->digest}, wanted.digest ? NamedBy::kDigest : NamedBy::kTag};
       if (!absl::IsNotFound(stored.status())) return stored.status();
     }
   }
-  if (LooksLikeId(text)) return FindId(context, HexOf(text));
+  if (const absl::string_view hex = IdIn(text); !hex.empty()) return FindId(context, hex);
   if (!reference.ok()) return reference.status();
   return NoSuchImage(text);
 }
 
-absl::StatusOr<ImageName> ImageCatalog::FindId(const CallContext& context, absl::string_view hex) {
+absl::StatusOr<FoundImage> ImageCatalog::FindId(const CallContext& context, absl::string_view hex) {
   STRATA_ASSIGN_OR_RETURN(const std::vector<ImageSummary> images, List(context, "", /*all=*/true));
   const ImageName* found = nullptr;
   for (const ImageSummary& image : images) {
     const bool fits = absl::StartsWith(image.name.digest.hex(), hex) || absl::StartsWith(image.config.hex(), hex);
     if (!fits) continue;
     if (found != nullptr && found->digest != image.name.digest) {
-      return absl::InvalidArgumentError(absl::StrCat("id \"", hex, "\" fits several images; write more digits"));
+      return absl::InvalidArgumentError(absl::StrCat("id \"", hex, "\" fits several images, ", found->ToString(), " and ",
+                                                     image.name.ToString(), "; write more digits"));
     }
     if (found == nullptr) found = &image.name;
   }
   if (found == nullptr) return NoSuchImage(hex);
-  return *found;
+  return FoundImage{*found, NamedBy::kId};
 }
 
 absl::StatusOr<std::vector<ImageName>> ImageCatalog::NamesOf(const CallContext& context, const Digest& digest) {
@@ -177,6 +196,16 @@ absl::StatusOr<std::vector<ImageName>> ImageCatalog::NamesOf(const CallContext& 
     });
   }));
   return names;
+}
+
+absl::StatusOr<std::vector<std::string>> ImageCatalog::RepositoriesOf(const CallContext& context, const Digest& digest) {
+  std::vector<std::string> repositories;
+  STRATA_RETURN_IF_ERROR(ForEachRepository(context, [&](const std::string& repository) {
+    const auto stored = refs_.GetManifest(context, repository, {.digest = digest}, /*head_only=*/true);
+    if (stored.ok()) repositories.push_back(repository);
+    return absl::IsNotFound(stored.status()) ? absl::OkStatus() : stored.status();
+  }));
+  return repositories;
 }
 
 }  // namespace strata::images
