@@ -1,0 +1,162 @@
+"""push, pull and requests: the registry against Debian's docker-registry."""
+
+import hashlib
+import json
+import os
+import re
+import subprocess
+import urllib.request
+
+from meter import Meter
+from peers import DockerRegistry, Failed, Strata
+
+MIB = 1 << 20
+REPOSITORY = "bench/blob"
+
+
+def peers(scratch):
+    return [Strata(scratch), DockerRegistry(scratch)]
+
+
+class Blob:
+    """A file of random bytes; `refresh()` makes it a blob that no registry has seen, without writing all of it again."""
+
+    def __init__(self, path, size):
+        self.path, self.size = path, size
+        with open(path, "wb") as out:
+            left = size
+            while left:
+                piece = os.urandom(min(left, 16 * MIB))
+                out.write(piece)
+                left -= len(piece)
+        self.refresh()
+
+    def refresh(self):
+        with open(self.path, "r+b") as out:
+            out.write(os.urandom(min(self.size, 64)))
+        with open(self.path, "rb") as content:
+            self.digest = "sha256:" + hashlib.file_digest(content, "sha256").hexdigest()
+
+
+def curl(*arguments):
+    done = subprocess.run(["curl", "-sS", "--fail", "--noproxy", "*", *map(str, arguments)], capture_output=True, text=True)
+    if done.returncode != 0:
+        raise Failed(f"curl {' '.join(map(str, arguments))}: {done.stderr.strip()}")
+    return done.stdout
+
+
+def open_upload(peer):
+    request = urllib.request.Request(f"http://{peer.address}/v2/{REPOSITORY}/blobs/uploads/", method="POST", data=b"")
+    with _opener.open(request, timeout=30) as response:
+        return _absolute(peer, response.headers["Location"])
+
+
+def _absolute(peer, location):
+    return location if location.startswith("http") else f"http://{peer.address}{location}"
+
+
+_opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+
+
+def _with_digest(location, digest):
+    return f"{location}{'&' if '?' in location else '?'}digest={digest}"
+
+
+def put_monolithic(peer, blob):
+    location = open_upload(peer)
+    curl("-X", "PUT", "-H", "Content-Type: application/octet-stream", "-T", blob.path, "-o", os.devnull, _with_digest(location, blob.digest))
+
+
+def put_chunked(peer, blob):
+    """As docker pushes: one PATCH without a length, then an empty PUT."""
+    location = open_upload(peer)
+    headers = curl("-X", "PATCH", "-H", "Content-Type: application/octet-stream", "-H", "Transfer-Encoding: chunked", "-T", blob.path,
+                   "-o", os.devnull, "-D", "-", location)
+    moved = re.search(r"(?im)^location: *(\S+)", headers)
+    curl("-X", "PUT", "-H", "Content-Length: 0", "-o", os.devnull, _with_digest(_absolute(peer, moved[1]) if moved else location, blob.digest))
+
+
+def push(scratch, rounds, scale, table):
+    size = max(MIB, int(1024 * MIB * scale))
+    blob = Blob(scratch / "blob", size)
+    table.title(f"push of {size // MIB} MiB, random bytes, to a registry on the same disk")
+    for _ in range(rounds):
+        for work, send in (("PUT, monolithic", put_monolithic), ("PATCH, chunked", put_chunked)):
+            for peer in peers(scratch):
+                with peer:
+                    blob.refresh()
+                    os.sync()
+                    with Meter(*peer.servers) as meter:
+                        send(peer, blob)
+                    table.add(work, peer.name, meter, size / MIB, "MiB/s")
+
+
+def pull(scratch, rounds, scale, table):
+    size = max(MIB, int(1024 * MIB * scale))
+    blob = Blob(scratch / "blob", size)
+    table.title(f"pull of {size // MIB} MiB by curl; the page cache is warm in both rows")
+    both = peers(scratch)
+    try:
+        for peer in both:
+            put_monolithic(peer, blob)
+        os.sync()
+        for _ in range(rounds):
+            for peer in both:
+                peer.forget_caches()
+            for work in ("GET, registry just started", "GET, again"):
+                for peer in both:
+                    with Meter(*peer.servers) as meter:
+                        curl("-o", os.devnull, f"http://{peer.address}/v2/{REPOSITORY}/blobs/{blob.digest}")
+                    table.add(work, peer.name, meter, size / MIB, "MiB/s")
+    finally:
+        for peer in both:
+            peer.close()
+
+
+def put_manifest(peer, scratch):
+    """A small image under bench/blob:1; returns the manifest's path."""
+    config = scratch / "config.json"
+    config.write_text(json.dumps({"architecture": "amd64", "os": "linux", "rootfs": {"type": "layers", "diff_ids": []}}))
+    digest = "sha256:" + hashlib.sha256(config.read_bytes()).hexdigest()
+    small = Blob(scratch / "small", 4096)
+    put_monolithic(peer, small)
+    curl("-X", "PUT", "-H", "Content-Type: application/octet-stream", "-T", config, _with_digest(open_upload(peer), digest))
+    media = "application/vnd.oci.image.manifest.v1+json"
+    manifest = scratch / "manifest.json"
+    manifest.write_text(json.dumps({
+        "schemaVersion": 2, "mediaType": media,
+        "config": {"mediaType": "application/vnd.oci.image.config.v1+json", "digest": digest, "size": config.stat().st_size},
+        "layers": [{"mediaType": "application/vnd.oci.image.layer.v1.tar", "digest": small.digest, "size": small.size}]}))
+    path = f"/v2/{REPOSITORY}/manifests/1"
+    curl("-X", "PUT", "-H", f"Content-Type: {media}", "-T", manifest, f"http://{peer.address}{path}")
+    return path
+
+
+def wrk(peer, path, seconds):
+    """Requests that were answered 2xx."""
+    command = ["wrk", "-t2", "-c64", f"-d{seconds}s", "-H", "Accept: application/vnd.oci.image.manifest.v1+json", f"http://{peer.address}{path}"]
+    done = subprocess.run(command, capture_output=True, text=True)
+    total = re.search(r"(\d+) requests in", done.stdout)
+    if done.returncode != 0 or not total:
+        raise Failed(f"{' '.join(command)}: {done.stdout}{done.stderr}")
+    if "Non-2xx" in done.stdout:
+        raise Failed(f"{peer.name} answered {path} with errors:\n{done.stdout}")
+    return int(total[1])
+
+
+def requests(scratch, rounds, scale, table):
+    seconds = max(1, round(10 * scale))
+    table.title(f"requests a second: wrk -t2 -c64 -d{seconds}s (wrk shares the cores with the server)")
+    both = peers(scratch)
+    try:
+        paths = {peer: put_manifest(peer, scratch) for peer in both}
+        for _ in range(rounds):
+            for work in ("GET manifest by tag", "GET /v2/"):
+                for peer in both:
+                    path = paths[peer] if work.startswith("GET manifest") else "/v2/"
+                    with Meter(*peer.servers) as meter:
+                        answered = wrk(peer, path, seconds)
+                    table.add(work, peer.name, meter, answered, "req/s")
+    finally:
+        for peer in both:
+            peer.close()
