@@ -13,8 +13,10 @@ absl::Status UploadBlob(BlobStore& store, const CallContext& context, absl::stri
     if (status.ok()) status = CopyBytes(source, **writer).status();
     if (status.ok()) return (*writer)->Commit(digest, size_bytes);
   }
-  // The session would expire by itself; cancelling frees its bytes now. The first error is the one worth telling.
-  store.CancelUpload(context, repository, id).IgnoreError();
+  // The session would expire by itself; cancelling frees its bytes now, also when the call itself was cancelled. The first error is
+  // the one worth telling.
+  const CallContext cleanup{.deadline = absl::Now() + absl::Seconds(5)};
+  store.CancelUpload(cleanup, repository, id).IgnoreError();
   return status;
 }
 
