@@ -158,6 +158,7 @@ json::Value ToJson(const BuildResult& result) {
           {"size_bytes", result.size_bytes()},
           {"config_digest", result.config_digest()},
           {"names", std::vector<std::string>(result.names().begin(), result.names().end())},
+          {"pull_references", std::vector<std::string>(result.pull_references().begin(), result.pull_references().end())},
           {"layers", result.layers()},
           {"compressed_bytes", result.compressed_bytes()},
           {"seconds", SecondsOf(result)},
@@ -186,7 +187,11 @@ void Summarise(const Invocation& invocation, const BuildResult& result) {
                                   HumanDuration(absl::Seconds(SecondsOf(result))), ": ", result.layers(), result.layers() == 1 ? " layer" : " layers",
                                   ", ", HumanSize(result.compressed_bytes()), "; ", result.steps_run(), " steps run, ", result.steps_cached(), " cached\n");
   if (!result.names().empty()) {
-    const std::string command = PullCommand(result.names(0), invocation.options.RegistryAddress());
+    // The builder knows what its registry is called, unless this side was told better.
+    const bool is_told = !invocation.options.registry.empty();
+    const std::string command = is_told || result.pull_references().empty()
+                                    ? PullCommand(result.names(0), invocation.options.RegistryAddress())
+                                    : absl::StrCat("docker pull ", result.pull_references(0));
     if (!command.empty()) absl::StrAppend(&text, "  ", command, "\n");
   }
   invocation.Tell(text);

@@ -77,7 +77,12 @@ class Scanner {
       parsed.wants_help = true;
       return absl::OkStatus();
     }
-    if (entry == nullptr || (entry->value.is_bool && argument.size() > 2)) return parser_.Unknown("", "flag", argument);
+    if (entry == nullptr) return parser_.Unknown("", "flag", argument);
+    // Switches may be joined, "-aq", up to one that takes a value.
+    if (entry->value.is_bool && argument.size() > 2) {
+      STRATA_RETURN_IF_ERROR(TakeValue(*entry, shown, "true"));
+      return TakeShort(absl::StrCat("-", argument.substr(2)));
+    }
     std::optional<std::string> attached;
     if (argument.size() > 2) attached = std::string(absl::StripPrefix(argument.substr(2), "="));
     return TakeValue(*entry, shown, attached);

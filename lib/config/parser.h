@@ -5,7 +5,7 @@
 //   parser.Add(&options.listen, {.flag = "listen", .env = "STRATA_STORE_LISTEN", .value_name = "ADDRESS", .help = "Where to serve."});
 //   STRATA_ASSIGN_OR_RETURN(config::Parsed parsed, parser.Parse(argc, argv));
 //
-// Accepts "--flag value", "--flag=value", "-f value", "-fvalue"; for bools "--flag", "--flag=false", "--no-flag". "--" ends the
+// Accepts "--flag value", "--flag=value", "-f value", "-fvalue"; for bools "--flag", "--flag=false", "--no-flag", "-ab". "--" ends the
 // flags; "-" alone is positional. A list takes one value each time its flag is given; in the environment and the file its values
 // are separated by commas. An empty variable counts as not set.
 // Errors are kInvalidArgument and begin with the origin: "--gc-grace: ...", "STRATA_STORE_LISTEN: ...", "store.conf:7: ...".

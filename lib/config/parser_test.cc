@@ -70,6 +70,13 @@ TEST_F(ParserTest, EverySpellingOfAFlag) {
   EXPECT_THAT(parsed.positional, ElementsAre("pos", "-", "--name"));
 }
 
+TEST_F(ParserTest, SwitchesCanBeJoined) {
+  ASSERT_OK(parser_.Parse({"-vl", "x"}));
+  EXPECT_TRUE(verbose_);
+  EXPECT_THAT(listen_, ElementsAre("x"));
+  EXPECT_THAT(parser_.Parse({"-v?"}), StatusIs(absl::StatusCode::kInvalidArgument, "-?"));
+}
+
 TEST_F(ParserTest, BoolsCanBeSwitchedOff) {
   environment_["T_VERBOSE"] = "yes";
   ASSERT_OK(parser_.Parse({"--no-verbose"}));
