@@ -92,6 +92,8 @@ absl::StatusOr<int> Serve(const builder::Config& config, const config::Parser& p
                                 .runtime = config.runtime,
                                 .default_network = config.network == "none" ? executor::Network::kNone : executor::Network::kHost}));
 
+  if (!executor->Warning().empty()) log::Warning("RUN steps are limited", {{"why", executor->Warning()}});
+
   // What builds are made of.
   http::Client http;
   cache::StepCache step_cache(*store);
@@ -143,7 +145,8 @@ absl::StatusOr<int> Serve(const builder::Config& config, const config::Parser& p
   log::Info("strata-builder is ready", {{"listen", absl::StrJoin(server->addresses(), ",")},
                                         {"admin", admin->address()},
                                         {"store", config.store},
-                                        {"data", config.data}});
+                                        {"data", config.data},
+                                        {"runtime", executor->Description()}});
   return service::Run({.name = "strata-builder", .drain_limit = config.drain}, readiness,
                       [&](absl::Duration limit) { server->Shutdown(limit); });
 }

@@ -58,7 +58,8 @@ Value Process(const BundleInput& input) {
       {"args", input.args},
       {"env", input.env},
       {"cwd", input.working_dir},
-      {"noNewPrivileges", true},
+      // As Docker does: set-user-id programs work within the capabilities below, so that RUN sudo is possible.
+      {"noNewPrivileges", false},
       {"capabilities", Capabilities(input)},
       {"rlimits", Value::array({{{"type", "RLIMIT_NOFILE"}, {"soft", input.open_files}, {"hard", input.open_files}}})},
   };

@@ -28,7 +28,7 @@ bool Contains(const Value& list, const std::string& text) { return std::find(lis
 
 TEST(BundleConfig, StartsWithoutPrivileges) {
   const Value config = Config(Input());
-  EXPECT_EQ(config["process"]["noNewPrivileges"], true);
+  EXPECT_EQ(config["process"]["noNewPrivileges"], false);
   EXPECT_EQ(config["process"]["args"], Value({"/bin/sh", "-c", "true"}));
   const Value& bounding = config["process"]["capabilities"]["bounding"];
   EXPECT_EQ(bounding.size(), 14u);

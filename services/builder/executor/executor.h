@@ -1,6 +1,6 @@
 // Runs one command in a sandbox over a mounted root file system: what RUN does.
 //
-// crun (or runc, where crun cannot work) with default capabilities and seccomp filter, masked paths, no-new-privileges, own PID,
+// crun (or runc, where crun cannot work) with default capabilities and seccomp filter, masked paths, own PID,
 // mount, IPC, UTS and (unless host) network namespaces. The root file system is the step's workspace; mount points that the sandbox
 // had to create are removed afterwards, so that they never reach a layer. Thread-safe; Run blocks.
 #pragma once
