@@ -53,7 +53,7 @@ CMD ["greeting.txt"]
         self.assertEqual(image.config["rootfs"]["diff_ids"], image.diff_ids())
         filled = [entry for entry in image.config["history"] if not entry.get("empty_layer")]
         self.assertEqual(len(filled), len(image.layers))
-        self.assertTrue(any("greeting.txt" in entry["created_by"] for entry in filled))
+        self.assertTrue(any("greeting.txt" in entry.get("created_by", "") for entry in filled))
         self.assertEqual(image.tree()["srv/app/sub/greeting.txt"], file("hi hi-fallback\n"))
 
     def test_copy_layers_hold_exactly_what_was_copied(self):
@@ -81,7 +81,7 @@ COPY *.c lib/ /src/
         image = self.built({"Dockerfile": """\
 FROM busybox
 RUN mkdir -p /a/sub && echo one > /a/one && echo two > /a/sub/two && echo x > /gone
-RUN ln -s one /a/soft && ln /a/one /a/hard && chmod 4750 /a/sub/two && chown 7:8 /a/sub/two && rm /gone
+RUN ln -s one /a/soft && ln /a/one /a/hard && chown 7:8 /a/sub/two && chmod 4750 /a/sub/two && rm /gone
 RUN rm -rf /a/sub && mkdir /a/sub && echo new > /a/sub/new
 """})
         second, third = image.layers[2], image.layers[3]
@@ -145,7 +145,7 @@ echo one > /out
 /bin/script >> /out
 EOF
 RUN <<SCRIPT
-#!/bin/env -S sh -e
+#!/bin/busybox sh
 echo two >> /out
 SCRIPT
 """})

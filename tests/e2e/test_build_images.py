@@ -13,7 +13,8 @@ class ImagesTest(BuildTestCase):
         return self.cluster.strata(*arguments, **options)
 
     def build_app(self, name):
-        return self.build({"Dockerfile": "FROM busybox\nRUN echo app > /app\nLABEL of=app\nCMD [\"cat\", \"/app\"]\n"}, tag=name)
+        """An image of this name alone: no other test's has its digest."""
+        return self.build({"Dockerfile": f'FROM busybox\nRUN echo app > /app\nLABEL of={name}\nCMD ["cat", "/app"]\n'}, tag=name)
 
     def listed(self, *arguments):
         return {f"{image['repository']}:{image['tag']}": image for image in self.cluster.strata_json("images", *arguments)}
