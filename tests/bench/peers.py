@@ -153,13 +153,22 @@ class BuildKit(Peer):
         self.env = {"DOCKER_HOST": f"unix://{self.run_dir}/docker.sock", "DOCKER_CONFIG": str(self.scratch / "client"), "DOCKER_BUILDKIT": "1"}
         config = self.scratch / "daemon.json"
         config.write_text("{}")
+        self.bridge = None
         try:
             self.keep(["dockerd", "--config-file", config, "--data-root", self.scratch / "data", "--exec-root", self.run_dir / "exec",
                        "--pidfile", self.run_dir / "docker.pid", "-H", self.env["DOCKER_HOST"], "--iptables=false", "--ip6tables=false",
-                       "--bridge=none"], self._answers)
+                       f"--bridge={self._make_bridge()}"], self._answers)
         except BaseException:
             self.close()
             raise
+
+    def _make_bridge(self):
+        """A bridge of its own: with "none", dockerd would take docker0 away from the machine's own dockerd."""
+        self.bridge = f"sbench{os.getpid()}"
+        made = subprocess.run(["ip", "link", "add", self.bridge, "type", "bridge"], capture_output=True)
+        if made.returncode != 0:
+            self.bridge = None
+        return self.bridge or "none"
 
     def _answers(self):
         return subprocess.run([self.client, "version"], env={**os.environ, **self.env}, capture_output=True).returncode == 0
@@ -172,6 +181,8 @@ class BuildKit(Peer):
 
     def close(self):
         super().close()
+        if self.bridge:
+            subprocess.run(["ip", "link", "delete", self.bridge], capture_output=True)
         unmount_below(self.run_dir)
         shutil.rmtree(self.run_dir, ignore_errors=True)
 
