@@ -225,8 +225,15 @@ class Dockerd:
             "dockerd",
             ["dockerd", "--config-file", config, "--data-root", self.scratch / "data", "--exec-root", self.exec_root,
              "--pidfile", self.run_dir / "docker.pid", "-H", self.socket, "--iptables=false", "--ip6tables=false",
-             "--bridge=none", "--storage-driver", "overlay2"],
+             f"--bridge={self._make_bridge()}", "--storage-driver", "overlay2"],
             self.scratch / "dockerd.log", self._answers)
+
+    def _make_bridge(self):
+        """A bridge of its own: with "none", dockerd would take docker0 away from the machine's own dockerd."""
+        self.bridge = f"se2e{os.getpid() % 100000:05}{random.randrange(1000):03}"
+        if run(["ip", "link", "add", self.bridge, "type", "bridge"], check=False).returncode != 0:
+            self.bridge = None
+        return self.bridge or "none"
 
     def _answers(self):
         return self.docker("version", "--format", "{{.Server.Version}}", check=False).returncode == 0
@@ -243,6 +250,8 @@ class Dockerd:
         self.service.stop()
         if containerd is not None:
             _end_pid(containerd)
+        if self.bridge is not None:
+            run(["ip", "link", "delete", self.bridge], check=False)
         for mount in _mounts_below(self.scratch) + _mounts_below(self.run_dir):
             run(["umount", "-l", mount], check=False)
         shutil.rmtree(self.run_dir, ignore_errors=True)
