@@ -23,7 +23,8 @@ settle_home() {
   [[ $home != / ]] || die "the data folder cannot be /; set STRATA_HOME to a folder of its own"
 }
 
-# One deploy/up or deploy/down at a time. The descriptor is closed for what is started in the background.
+# One deploy/up or deploy/down at a time. Whatever may leave a daemon behind (bazel, for one) is called with 9>&-, or the daemon would
+# keep the lock.
 lock_home() {
   mkdir -p "$home/run"
   exec 9>"$home/run/lock"
