@@ -208,6 +208,26 @@ TEST_F(ClientTest, ABodyMayBeAbandoned) {
   }
 }
 
+// The connection is kept, and the next response arrives before anybody reads it.
+TEST_F(ClientTest, ABodyReadByItsLengthLeavesNothingBehindForTheNextResponse) {
+  const std::string url = Serve([](const Request&, ResponseWriter& response) {
+    PatternSource source(1'000'000);
+    auto sink = response.StartStream(1'000'000);
+    CopyBytes(source, **sink).IgnoreError();
+  });
+  for (int i = 0; i < 3; ++i) {
+    ASSERT_OK_AND_ASSIGN(const auto response, client_.Do(context_, {.url = url}));
+    std::string body(1'000'000, '\0');
+    for (size_t at = 0; at < body.size();) {
+      ASSERT_OK_AND_ASSIGN(const size_t n, response.body->Read(body.data() + at, body.size() - at));
+      ASSERT_GT(n, 0u);
+      at += n;
+    }
+    ASSERT_OK_AND_ASSIGN(const uint64_t matching, [&]() -> absl::StatusOr<uint64_t> { StringSource whole(body); return CountMatching(whole); }());
+    EXPECT_EQ(matching, body.size());
+  }
+}
+
 TEST_F(ClientTest, CancellationDeadlineAndSilenceEndAWait) {
   std::latch release(1);
   Cancellation cancellation;

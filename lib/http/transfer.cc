@@ -153,8 +153,8 @@ absl::StatusOr<size_t> Session::Read(char* buffer, size_t size) {
   while (failure_.ok() && target_used_ == 0 && !is_done_) failure_ = Step();
   target_ = nullptr;
   target_size_ = 0;
-  // What arrived before the failure is still good.
-  if (target_used_ > 0) return target_used_;
+  // What arrived before the failure is still good. From here on the body has no reader until the next call.
+  if (const size_t used = std::exchange(target_used_, 0); used > 0) return used;
   if (!failure_.ok()) return failure_;
   return 0;
 }
