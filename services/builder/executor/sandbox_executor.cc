@@ -105,6 +105,26 @@ absl::StatusOr<StubKind> KindOf(const Mount& mount) {
   return S_ISDIR(info.st_mode) ? StubKind::kDirectory : StubKind::kFile;
 }
 
+// Makes the sources paths that the runtime can open: mounts in the step's own folder, in its namespace only.
+absl::StatusOr<std::vector<CarriedMount>> CarrySources(const RunDir& run, std::vector<Mount>& mounts) {
+  std::vector<CarriedMount> carried;
+  for (Mount& mount : mounts) {
+    if (mount.is_tmpfs) continue;
+    const std::string name = absl::StrCat("source-", carried.size());
+    const std::string at = absl::StrCat(run.path(), "/", name);
+    STRATA_ASSIGN_OR_RETURN(const StubKind kind, KindOf(mount));
+    if (kind == StubKind::kFile) {
+      STRATA_RETURN_IF_ERROR(run.Write(name, ""));
+    } else if (::mkdir(at.c_str(), 0755) != 0) {
+      return ErrnoStatus(errno, "making a mount point");
+    }
+    STRATA_ASSIGN_OR_RETURN(CarriedMount source, CarriedMount::Open(mount.source, at));
+    carried.push_back(std::move(source));
+    mount.source = at;
+  }
+  return carried;
+}
+
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<Executor>> Executor::Open(const ExecutorOptions& options) { return SandboxExecutor::Open(options); }
@@ -190,8 +210,9 @@ absl::StatusOr<SandboxExecutor::Outcome> SandboxExecutor::Execute(const Runtime&
                                                                   const RunDir& run, absl::Time deadline, const OutputSink& output) const {
   STRATA_ASSIGN_OR_RETURN(const MemoryWatch memory, MemoryWatch::Start(runtime.cgroups, run.id(), input.memory_bytes));
   if (memory.limit_is_set()) input.memory_bytes = 0;
-  STRATA_RETURN_IF_ERROR(run.Write("config.json", BundleConfigJson(input)));
   SandboxCommand command = runtime.RunCommand(state_->runtime_root(), run.path(), run.id());
+  STRATA_ASSIGN_OR_RETURN(command.mounts, CarrySources(run, input.mounts));
+  STRATA_RETURN_IF_ERROR(run.Write("config.json", BundleConfigJson(input)));
   command.root_path = input.root_path;
 
   Outcome outcome;

@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "lib/base/status.h"
@@ -21,6 +22,7 @@ namespace strata::executor {
 namespace {
 
 constexpr size_t kStackBytes = 64 * 1024;
+constexpr unsigned int kRecursive = 0x8000;  // AT_RECURSIVE, which glibc's headers and the kernel's fight about
 
 struct ChildPlan {
   const char* program = nullptr;
@@ -29,6 +31,8 @@ struct ChildPlan {
   const char* working_dir = nullptr;
   const char* root_path = nullptr;
   bool hide_unified_cgroup = false;
+  const CarriedMount* mounts = nullptr;
+  size_t mount_count = 0;
   int input = -1;
   int output = -1;
   int error = -1;
@@ -55,6 +59,10 @@ void ResetSignals() {
 
 int PrepareMounts(ChildPlan& plan) {
   if (::mount(nullptr, "/", nullptr, MS_REC | MS_SLAVE, nullptr) != 0) return Fail(plan, "leaving the mount propagation of this machine");
+  for (size_t i = 0; i < plan.mount_count; ++i) {
+    const CarriedMount& carried = plan.mounts[i];
+    if (::move_mount(carried.tree.get(), "", AT_FDCWD, carried.at.c_str(), MOVE_MOUNT_F_EMPTY_PATH) != 0) return Fail(plan, "carrying a mount over");
+  }
   if (::mount("proc", "/proc", "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC, nullptr) != 0) return Fail(plan, "mounting /proc");
   if (plan.hide_unified_cgroup && ::umount2("/sys/fs/cgroup/unified", MNT_DETACH) != 0 && errno != EINVAL && errno != ENOENT) {
     return Fail(plan, "unmounting /sys/fs/cgroup/unified");
@@ -136,6 +144,14 @@ class Stack {
 
 }  // namespace
 
+absl::StatusOr<CarriedMount> CarriedMount::Open(const std::string& source, std::string at) {
+  CarriedMount carried;
+  carried.tree.Reset(::open_tree(AT_FDCWD, source.c_str(), OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | kRecursive));
+  if (!carried.tree.is_valid()) return ErrnoStatus(errno, "opening the source of a mount");
+  carried.at = std::move(at);
+  return carried;
+}
+
 absl::StatusOr<SandboxProcess> SandboxProcess::Start(const SandboxCommand& command) {
   STRATA_ASSIGN_OR_RETURN(const UniqueFd input, OpenAboveStandard(::open("/dev/null", O_RDONLY | O_CLOEXEC)));
   STRATA_ASSIGN_OR_RETURN(Pipe output, MakePipe());
@@ -154,6 +170,8 @@ absl::StatusOr<SandboxProcess> SandboxProcess::Start(const SandboxCommand& comma
   plan.working_dir = command.working_dir.c_str();
   plan.root_path = command.root_path.empty() ? nullptr : command.root_path.c_str();
   plan.hide_unified_cgroup = command.hide_unified_cgroup;
+  plan.mounts = command.mounts.data();
+  plan.mount_count = command.mounts.size();
   plan.input = input.get();
   plan.output = output.write_end.get();
   plan.error = error.write_end.get();

@@ -22,11 +22,24 @@
 
 namespace strata::executor {
 
+// A file or folder of this machine that the program sees at another path: `at`, which exists and is of the same kind.
+//
+// It is held as a mount, so that it may come from a descriptor ("/proc/<pid>/fd/<n>" means nothing in the new PID namespace, and a
+// mount of this namespace cannot be bound from within the new one). Only the new mount namespace ever has it: it goes with the program.
+struct CarriedMount {
+  UniqueFd tree;
+  std::string at;
+
+  // Errors of open_tree(2).
+  static absl::StatusOr<CarriedMount> Open(const std::string& source, std::string at);
+};
+
 struct SandboxCommand {
   std::vector<std::string> args;     // args[0]: path of the program
   std::string working_dir = "/";
   bool hide_unified_cgroup = false;  // unmount /sys/fs/cgroup/unified in the new mount namespace
   std::string root_path;             // not empty: mounted onto itself there, so that device files in it do not work
+  std::vector<CarriedMount> mounts;
 };
 
 class SandboxProcess {
