@@ -173,6 +173,7 @@ absl::Status ClientContext::TakePiece(const builder::v1::FileData::Piece& piece)
 }
 
 void ClientContext::OnStreamEnd(const absl::Status& status) {
+  incoming_.clear();  // half files go before anybody hears of the end
   MutexLock lock(mutex_);
   if (ended_.ok()) ended_ = status.ok() ? absl::CancelledError("the client ended the stream") : status;
   if (failure_.ok() && !absl::IsCancelled(status)) failure_ = status;

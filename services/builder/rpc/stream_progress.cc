@@ -3,6 +3,8 @@
 #include <string>
 #include <utility>
 
+#include "services/builder/rpc/utf8.h"
+
 namespace strata::rpc {
 
 namespace {
@@ -33,12 +35,12 @@ builder::v1::StepState ToProto(progress::StepState state) {
 uint32_t StreamProgress::AddStep(absl::string_view name) {
   builder::v1::BuildResponse response;
   auto& step = *response.mutable_progress()->add_steps();
-  step.set_name(std::string(name));
+  step.set_name(ToUtf8(name));
   step.set_state(builder::v1::STEP_STATE_WAITING);
   {
     MutexLock lock(mutex_);
     step.set_id(static_cast<uint32_t>(steps_.size()) + 1);
-    steps_[step.id()].name = std::string(name);
+    steps_[step.id()].name = step.name();
   }
   Send(response);
   return step.id();
@@ -50,7 +52,7 @@ void StreamProgress::SetState(uint32_t id, progress::StepState state, absl::stri
   auto& step = *response.mutable_progress()->add_steps();
   step.set_id(id);
   step.set_state(ToProto(state));
-  step.set_error(std::string(error));
+  step.set_error(ToUtf8(error));
   const bool has_ended = state != progress::StepState::kWaiting && state != progress::StepState::kRunning;
   {
     MutexLock lock(mutex_);
@@ -88,7 +90,7 @@ void StreamProgress::Bytes(uint32_t step, absl::string_view what, int64_t curren
   builder::v1::BuildResponse response;
   auto& bytes = *response.mutable_progress()->add_bytes();
   bytes.set_step_id(step);
-  bytes.set_what(std::string(what));
+  bytes.set_what(ToUtf8(what));
   bytes.set_current_bytes(current_bytes);
   bytes.set_total_bytes(total_bytes);
   Send(response);
@@ -98,8 +100,8 @@ void StreamProgress::Warn(absl::string_view rule, absl::string_view message, abs
   builder::v1::BuildResponse response;
   auto& warning = *response.mutable_progress()->add_warnings();
   warning.set_rule(std::string(rule));
-  warning.set_message(std::string(message));
-  warning.set_file(std::string(file));
+  warning.set_message(ToUtf8(message));
+  warning.set_file(ToUtf8(file));
   warning.set_first_line(line);
   Send(response);
 }
