@@ -3,7 +3,10 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "absl/strings/str_split.h"
 #include "cli/commands/commands.h"
+#include "cli/output/human.h"
 #include "lib/base/status.h"
 #include "lib/config/nearest.h"
 #include "lib/config/parser.h"
@@ -78,6 +81,13 @@ absl::Status Dispatch(const std::vector<std::string>& arguments, Environment& en
   return command->run(invocation);
 }
 
+// Messages quote what commands printed and files are called: nothing of it may control the terminal.
+std::string ForTerminal(absl::string_view message) {
+  std::vector<std::string> lines;
+  for (const absl::string_view line : absl::StrSplit(message, '\n')) lines.push_back(CleanLine(line, false));
+  return absl::StrJoin(lines, "\n");
+}
+
 }  // namespace
 
 ExitCode RunApp(const std::vector<std::string>& arguments, Environment& environment) {
@@ -87,7 +97,7 @@ ExitCode RunApp(const std::vector<std::string>& arguments, Environment& environm
     environment.error.Write("strata: interrupted\n").IgnoreError();
     return ExitCode::kInterrupted;
   }
-  environment.error.Write(absl::StrCat("strata: ", status.message(), "\n")).IgnoreError();
+  environment.error.Write(absl::StrCat("strata: ", ForTerminal(status.message()), "\n")).IgnoreError();
   const ExitCode code = ExitCodeOf(status);
   // Somebody else cancelled: a builder that is being shut down.
   return code == ExitCode::kInterrupted ? ExitCode::kFailed : code;
