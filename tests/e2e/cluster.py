@@ -345,10 +345,13 @@ class WebServer:
                 with owner._lock:
                     owner.requests.append(self.path)
                 status, body = answer(self.path)
-                self.send_response(status)
-                self.send_header("Content-Length", str(len(body)))
-                self.end_headers()
-                self.wfile.write(body)
+                try:
+                    self.send_response(status)
+                    self.send_header("Content-Length", str(len(body)))
+                    self.end_headers()
+                    self.wfile.write(body)
+                except ConnectionError:
+                    pass  # whoever asked was killed meanwhile
 
             def log_message(self, *_):
                 pass
