@@ -10,6 +10,7 @@
 #include "lib/base/status.h"
 #include "services/builder/dockerfile/expand.h"
 #include "services/builder/dockerfile/signal.h"
+#include "services/builder/frontend/history_text.h"
 #include "services/builder/frontend/stage_state.h"
 
 namespace strata::frontend {
@@ -26,6 +27,7 @@ std::vector<std::string> CommandLine(const StageState& stage, const dockerfile::
 }
 
 absl::Status Apply(StageState& stage, StageContext& context, const dockerfile::Arg& arg) {
+  std::string created_by = "ARG";
   for (const dockerfile::ArgEntry& entry : arg.args) {
     STRATA_ASSIGN_OR_RETURN(const std::string name, Expand(stage, context, entry.name));
     std::optional<std::string> fallback;
@@ -33,13 +35,13 @@ absl::Status Apply(StageState& stage, StageContext& context, const dockerfile::A
       STRATA_ASSIGN_OR_RETURN(fallback, Expand(stage, context, *entry.default_value));
     }
     const std::optional<std::string> value = context.ArgumentValue(name, fallback);
-    if (!value) continue;
-    stage.variables.Set(name, *value);
     if (std::find(stage.arguments.begin(), stage.arguments.end(), name) == stage.arguments.end()) {
       stage.arguments.push_back(name);
     }
+    absl::StrAppend(&created_by, " ", name, value ? absl::StrCat("=", *value) : "");
+    if (value) stage.variables.Set(name, *value);
   }
-  AddHistory(stage, arg.original, true);
+  AddHistory(stage, created_by, true);
   return absl::OkStatus();
 }
 
@@ -85,14 +87,14 @@ absl::Status Apply(StageState& stage, StageContext&, const dockerfile::Cmd& cmd)
   stage.config.cmd = CommandLine(stage, cmd.command);
   stage.config.args_escaped = true;
   stage.cmd_set = true;
-  AddHistory(stage, cmd.original, true);
+  AddHistory(stage, absl::StrCat("CMD ", QuotedList(*stage.config.cmd)), true);
   return absl::OkStatus();
 }
 
 absl::Status Apply(StageState& stage, StageContext&, const dockerfile::Entrypoint& entrypoint) {
   stage.config.entrypoint = CommandLine(stage, entrypoint.command);
   if (!stage.cmd_set) stage.config.cmd.reset();
-  AddHistory(stage, entrypoint.original, true);
+  AddHistory(stage, absl::StrCat("ENTRYPOINT ", QuotedList(*stage.config.entrypoint)), true);
   return absl::OkStatus();
 }
 
@@ -148,7 +150,6 @@ absl::Status Apply(StageState& stage, StageContext& context, const dockerfile::U
 
 absl::Status Apply(StageState& stage, StageContext&, const dockerfile::Onbuild& onbuild) {
   stage.config.on_build.push_back(onbuild.trigger);
-  AddHistory(stage, absl::StrCat("ONBUILD ", onbuild.trigger), true);
   return absl::OkStatus();
 }
 
@@ -173,14 +174,14 @@ absl::Status Apply(StageState& stage, StageContext&, const dockerfile::Healthche
     check.start_interval_ns = absl::ToInt64Nanoseconds(healthcheck.start_interval);
     check.retries = healthcheck.retries;
   }
+  AddHistory(stage, absl::StrCat("HEALTHCHECK ", HealthcheckText(check)), true);
   stage.config.healthcheck = std::move(check);
-  AddHistory(stage, healthcheck.original, true);
   return absl::OkStatus();
 }
 
 absl::Status Apply(StageState& stage, StageContext&, const dockerfile::Shell& shell) {
   stage.config.shell = shell.args;
-  AddHistory(stage, shell.original, true);
+  AddHistory(stage, absl::StrCat("SHELL ", PlainList(shell.args)), true);
   return absl::OkStatus();
 }
 

@@ -13,6 +13,7 @@ namespace {
 
 // What COPY and ADD have in common, expanded.
 struct Transfer {
+  std::string target;  // the destination as written
   std::string destination;
   std::string chown;
   std::string chmod;
@@ -24,6 +25,7 @@ absl::StatusOr<Transfer> ExpandTransfer(const StageState& stage, const StageCont
   Transfer expanded;
   STRATA_ASSIGN_OR_RETURN(const std::string destination, Expand(stage, context, transfer.destination));
   if (destination.empty()) return absl::InvalidArgumentError("the destination is empty; write \".\" for the working directory");
+  expanded.target = destination;
   expanded.destination = Destination(stage.config.working_dir, destination);
   STRATA_ASSIGN_OR_RETURN(expanded.chown, Expand(stage, context, transfer.chown));
   STRATA_ASSIGN_OR_RETURN(expanded.chmod, Expand(stage, context, transfer.chmod));
@@ -32,6 +34,17 @@ absl::StatusOr<Transfer> ExpandTransfer(const StageState& stage, const StageCont
     expanded.excludes.push_back(std::move(pattern));
   }
   return expanded;
+}
+
+// "COPY --chown=app a b /c/": the words that make the files what they are. Where they came from is not among them.
+std::string CreatedBy(absl::string_view verb, const Transfer& transfer, const std::vector<std::string>& sources,
+                      const std::vector<dockerfile::HeredocSource>& heredocs) {
+  std::string text(verb);
+  if (!transfer.chown.empty()) absl::StrAppend(&text, " --chown=", transfer.chown);
+  if (!transfer.chmod.empty()) absl::StrAppend(&text, " --chmod=", transfer.chmod);
+  for (const std::string& source : sources) absl::StrAppend(&text, " ", source);
+  for (const dockerfile::HeredocSource& heredoc : heredocs) absl::StrAppend(&text, " <<", heredoc.name);
+  return absl::StrCat(text, " ", transfer.target);
 }
 
 // The graph's side of one COPY or ADD.
@@ -71,7 +84,9 @@ class FileStep {
     return absl::OkStatus();
   }
 
-  void Finish(StageState& stage, StageContext& context, absl::string_view original, const std::string& location) {
+  // `created_by`: what history says, in place of `original`, which the user wrote.
+  void Finish(StageState& stage, StageContext& context, absl::string_view original, absl::string_view created_by,
+              const std::string& location) {
     auto vertex = std::make_shared<graph::Vertex>();
     vertex->op = std::move(op_);
     vertex->inputs = std::move(inputs_);
@@ -79,7 +94,7 @@ class FileStep {
     vertex->location = location;
     vertex->ignore_cache = context.options().no_cache;
     stage.root = std::move(vertex);
-    AddHistory(stage, absl::StrCat(original, " # buildkit"), false);
+    AddHistory(stage, absl::StrCat(created_by, " # buildkit"), false);
   }
 
  private:
@@ -125,6 +140,7 @@ absl::Status AddRemote(FileStep& step, const std::string& url, const dockerfile:
 absl::Status ApplyCopy(StageState& stage, StageContext& context, const dockerfile::Copy& copy, const std::string& location) {
   STRATA_ASSIGN_OR_RETURN(Transfer transfer, ExpandTransfer(stage, context, copy));
   STRATA_ASSIGN_OR_RETURN(const std::vector<std::string> sources, ExpandSources(stage, context, copy.sources));
+  const std::string created_by = CreatedBy(copy.parents ? "COPY --parents" : "COPY", transfer, sources, copy.heredocs);
   FileStep step(stage, std::move(transfer));
   graph::VertexPtr from;
   if (!copy.from.empty() && !sources.empty()) {
@@ -146,7 +162,7 @@ absl::Status ApplyCopy(StageState& stage, StageContext& context, const dockerfil
     action.parents = copy.parents;
   }
   STRATA_RETURN_IF_ERROR(step.AddHeredocs(stage, context, copy.heredocs));
-  step.Finish(stage, context, copy.original, location);
+  step.Finish(stage, context, copy.original, created_by, location);
   return absl::OkStatus();
 }
 
@@ -160,6 +176,7 @@ absl::Status ApplyAdd(StageState& stage, StageContext& context, const dockerfile
   if (!checksum.empty() && (sources.empty() || !IsHttpUrl(sources[0]))) {
     return absl::InvalidArgumentError("checksum requires HTTP(S) or Git sources");
   }
+  const std::string created_by = CreatedBy("ADD", transfer, sources, add.heredocs);
   FileStep step(stage, std::move(transfer));
   for (const std::string& source : sources) {
     if (IsGitUrl(source)) {
@@ -176,7 +193,7 @@ absl::Status ApplyAdd(StageState& stage, StageContext& context, const dockerfile
     action.unpack = add.unpack.value_or(true);
   }
   STRATA_RETURN_IF_ERROR(step.AddHeredocs(stage, context, add.heredocs));
-  step.Finish(stage, context, add.original, location);
+  step.Finish(stage, context, add.original, created_by, location);
   return absl::OkStatus();
 }
 

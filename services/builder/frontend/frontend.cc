@@ -200,6 +200,7 @@ class Planner final : public StageContext {
     state.platform = platform;
     if (node.base.reference == "scratch") {
       state.config.platform = platform;
+      state.config.working_dir = "/";
       state.root = ImageVertex("scratch", BaseImage{}, absl::StrCat(NextStepPrefix(), "FROM scratch"), location_);
     } else {
       const absl::StatusOr<BaseImage>& base = bases_.Get(node.base.reference, platform);

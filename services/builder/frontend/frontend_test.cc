@@ -92,15 +92,39 @@ TEST(Frontend, ArgumentsFollowTheirScopes) {
   EXPECT_THAT(plan.config.env, ::testing::Contains("E=global-default-"));
   EXPECT_THAT(Exec(plan).env, ::testing::Contains("D=default"));
   EXPECT_THAT(plan.config.env, ::testing::Not(::testing::Contains("D=default")));
-  EXPECT_EQ(plan.config.history.back().created_by, "RUN |2 G=global D=default /bin/sh -c x # buildkit");
+  EXPECT_EQ(plan.config.history.back().created_by, "RUN |3 G=global D=default U= /bin/sh -c x # buildkit");
   ASSERT_OK_AND_ASSIGN(const Plan overridden, MakePlanOf(text, {.build_args = {{"G", "g"}, {"D", "d"}, {"U", "u"}}}));
   EXPECT_THAT(overridden.config.env, ::testing::Contains("E=g-d-u"));
 }
 
 TEST(Frontend, ProxyArgumentsAreNoPartOfTheStep) {
   ASSERT_OK_AND_ASSIGN(const Plan plan, MakePlanOf("FROM debian:12\nRUN x\n", {.build_args = {{"http_proxy", "http://p"}}}));
-  EXPECT_THAT(Exec(plan).unkeyed_env, ElementsAre("http_proxy=http://p"));
+  EXPECT_THAT(Exec(plan).unkeyed_env, ElementsAre("HTTP_PROXY=http://p", "http_proxy=http://p"));
   EXPECT_EQ(plan.config.history.back().created_by, "RUN /bin/sh -c x # buildkit");
+}
+
+TEST(Frontend, HistoryIsWordedAsDockerDoes) {
+  ASSERT_OK_AND_ASSIGN(const Plan plan,
+                       MakePlanOf("FROM debian:12 AS a\nFROM debian:12\nARG A=\"b c\" D\nENV E=$A\nONBUILD RUN x\nMAINTAINER me\n"
+                                  "copy --from=a --chown=1:$A $E /x/\nADD --chmod=600 a b ./\nSHELL [\"s\", \"-c\"]\nCMD a \"b\"\n"
+                                  "ENTRYPOINT [\"tab\\t\"]\nHEALTHCHECK --interval=1h --timeout=90s --retries=2 CMD c\nEXPOSE 2 1\n"));
+  std::vector<std::string> created_by;
+  for (const auto& entry : plan.config.history) {
+    created_by.push_back(entry.created_by);
+    EXPECT_EQ(entry.author, "");
+  }
+  created_by.erase(created_by.begin());
+  EXPECT_THAT(created_by,
+              ElementsAre("ARG A=b c D", "ENV E=b c", "MAINTAINER me", "COPY --chown=1:b c b c /x/ # buildkit",
+                          "ADD --chmod=600 a b ./ # buildkit", "SHELL [s -c]", "CMD [\"s\" \"-c\" \"a \\\"b\\\"\"]",
+                          "ENTRYPOINT [\"tab\\t\"]",
+                          "HEALTHCHECK {Test:[CMD-SHELL c] Interval:1h0m0s Timeout:1m30s StartPeriod:0s StartInterval:0s Retries:2}",
+                          "EXPOSE [1/tcp 2/tcp]"));
+}
+
+TEST(Frontend, ScratchStartsAtTheRoot) {
+  ASSERT_OK_AND_ASSIGN(const Plan plan, MakePlanOf("FROM scratch\nCOPY a /\n"));
+  EXPECT_EQ(plan.config.working_dir, "/");
 }
 
 TEST(Frontend, EntrypointClearsAnInheritedCommand) {

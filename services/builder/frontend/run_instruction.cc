@@ -1,4 +1,7 @@
 // RUN: what becomes an ExecOp.
+#include <map>
+
+#include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
@@ -70,16 +73,28 @@ absl::Status AddMount(const StageState& stage, StageContext& context, const dock
   return absl::OkStatus();
 }
 
+// Programs look for either spelling, so a command gets both, whichever was given.
+std::vector<std::string> ProxyEnvironment(const StageState& stage, const PlanOptions& options) {
+  std::map<std::string, std::string> proxies;
+  for (const auto& [name, value] : options.build_args) {
+    if (!IsProxyArgument(name)) continue;
+    proxies[name] = value;
+    for (const std::string& other : {absl::AsciiStrToUpper(name), absl::AsciiStrToLower(name)}) proxies.emplace(other, value);
+  }
+  std::vector<std::string> environment;
+  for (const auto& [name, value] : proxies) {
+    if (!stage.variables.Get(name)) environment.push_back(absl::StrCat(name, "=", value));
+  }
+  return environment;
+}
+
 // "RUN |2 A=1 B=2 /bin/sh -c make": the arguments in effect make a step what it is, so history shows them.
 std::string CreatedBy(const StageState& stage, const std::vector<std::string>& command) {
   std::string arguments;
-  int count = 0;
   for (const std::string& name : stage.arguments) {
-    if (IsProxyArgument(name)) continue;
     absl::StrAppend(&arguments, name, "=", stage.variables.Get(name).value_or(""), " ");
-    ++count;
   }
-  return absl::StrCat("RUN ", count > 0 ? absl::StrCat("|", count, " ", arguments) : "", absl::StrJoin(command, " "),
+  return absl::StrCat("RUN ", arguments.empty() ? "" : absl::StrCat("|", stage.arguments.size(), " ", arguments), absl::StrJoin(command, " "),
                       " # buildkit");
 }
 
@@ -103,9 +118,7 @@ absl::Status ApplyRun(StageState& stage, StageContext& context, const dockerfile
   }
   if (op.args.empty()) return absl::InvalidArgumentError("RUN requires at least one argument");
   op.env = stage.variables.ToEnvironment();
-  for (const auto& [name, value] : context.options().build_args) {
-    if (IsProxyArgument(name) && !stage.variables.Get(name)) op.unkeyed_env.push_back(absl::StrCat(name, "=", value));
-  }
+  op.unkeyed_env = ProxyEnvironment(stage, context.options());
   op.working_dir = stage.config.working_dir.empty() ? "/" : stage.config.working_dir;
   op.user = stage.config.user;
   op.network = ToNetwork(run.network);

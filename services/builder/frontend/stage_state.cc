@@ -20,7 +20,6 @@ void AddHistory(StageState& stage, absl::string_view created_by, bool empty_laye
   entry.created_by = std::string(created_by);
   // Tools that read history recognise the current Dockerfile frontend by this text.
   entry.comment = "buildkit.dockerfile.v0";
-  entry.author = stage.config.author;
   entry.empty_layer = empty_layer;
   stage.config.history.push_back(std::move(entry));
 }

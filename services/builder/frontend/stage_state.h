@@ -22,7 +22,7 @@ struct StageState {
   oci::ImageConfig config;
   oci::Platform platform;
   Variables variables;                          // ENV and ARG in effect
-  std::vector<std::string> arguments;           // names of ARGs that have a value, in order: shown in history
+  std::vector<std::string> arguments;           // names of the ARGs so far, in order: shown in history
   bool cmd_set = false;                         // in this stage
 };
 
