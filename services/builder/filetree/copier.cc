@@ -16,13 +16,13 @@
 #include "lib/fs/copy.h"
 #include "lib/fs/xattr.h"
 #include "services/builder/filetree/chmod.h"
+#include "services/builder/filetree/destination.h"
 
 namespace strata::filetree {
 
 namespace {
 
 constexpr mode_t kParentMode = 0755;
-constexpr int kMaxLinks = 40;
 
 absl::StatusOr<uint32_t> ModeOf(const Node& node, const Changes& changes) {
   if (changes.chmod.empty()) return node.mode & 07777;
@@ -88,7 +88,8 @@ absl::StatusOr<bool> Copier::IsFolder(absl::string_view path) const {
 }
 
 absl::Status Copier::MakeDir(absl::string_view path, const std::optional<fs::Owner>& owner) {
-  return Annotate(fs::MkdirAllInRoot(root_fd_, path, kParentMode, owner).status(), path);
+  STRATA_ASSIGN_OR_RETURN(const std::string resolved, ResolveDestination(root_fd_, path));
+  return Annotate(fs::MkdirAllInRoot(root_fd_, resolved, kParentMode, owner).status(), path);
 }
 
 absl::Status Copier::Copy(const CallContext& context, const FileTree& tree, const SelectedSource& source,
@@ -110,21 +111,13 @@ absl::Status Copier::Copy(const CallContext& context, const FileTree& tree, cons
     return PlaceOther(place.parent.get(), place.name, entry.node, changes);
   }
 
-  const std::string folder = fs::CleanPath(destination);
+  STRATA_ASSIGN_OR_RETURN(const std::string folder, ResolveDestination(root_fd_, destination));
   auto existing = fs::StatInRoot(root_fd_, folder);
   if (existing.ok() && !S_ISDIR(existing->st_mode)) {
     return absl::InvalidArgumentError(absl::StrCat("cannot copy to non-directory: ", destination));
   }
-  const bool is_new = !existing.ok() && !destination_is_folder && source.root.is_dir();
-  STRATA_RETURN_IF_ERROR(MakeDir(is_new ? ParentOf(folder) : folder, changes.owner));
-  if (is_new) {
-    // The new folder is the source folder under another name, metadata included.
-    STRATA_ASSIGN_OR_RETURN(const fs::ResolvedParent place, fs::ResolveParent(root_fd_, folder));
-    STRATA_RETURN_IF_ERROR(PlaceFolder(place.parent.get(), place.name, source.root, changes));
-    STRATA_ASSIGN_OR_RETURN(const UniqueFd top, fs::OpenInRoot(root_fd_, folder, O_RDONLY | O_DIRECTORY));
-    STRATA_RETURN_IF_ERROR(CopyEntries(context, tree, source.entries, top.get(), changes));
-    return SetTime(place.parent.get(), place.name, source.root.mtime);
-  }
+  // The folder that takes a folder's contents is a new one, not a copy: of the source's metadata it has none.
+  STRATA_RETURN_IF_ERROR(MakeDir(folder, changes.owner));
   STRATA_ASSIGN_OR_RETURN(const UniqueFd top, fs::OpenInRoot(root_fd_, folder, O_RDONLY | O_DIRECTORY));
   return CopyEntries(context, tree, source.entries, top.get(), changes);
 }
@@ -216,19 +209,11 @@ absl::Status Copier::PlaceOther(int parent_fd, const std::string& name, const No
 absl::StatusOr<fs::ResolvedParent> Copier::ResolveFileDestination(absl::string_view destination, absl::string_view name,
                                                                   bool into_folder, const Changes& changes) {
   STRATA_ASSIGN_OR_RETURN(const bool is_folder, IsFolder(destination));
-  std::string path = into_folder || is_folder ? absl::StrCat(destination, "/", name) : std::string(destination);
+  STRATA_ASSIGN_OR_RETURN(std::string path, ResolveDestination(root_fd_, destination));
+  // Inside a folder a link is replaced by the file; as the destination itself it was followed.
+  if (into_folder || is_folder) absl::StrAppend(&path, "/", name);
   STRATA_RETURN_IF_ERROR(MakeDir(ParentOf(fs::CleanPath(path)), changes.owner));
-  for (int links = 0; links < kMaxLinks; ++links) {
-    STRATA_ASSIGN_OR_RETURN(fs::ResolvedParent place, fs::ResolveParent(root_fd_, path));
-    struct stat info;
-    const bool exists = ::fstatat(place.parent.get(), place.name.c_str(), &info, AT_SYMLINK_NOFOLLOW) == 0;
-    // Inside a folder a link is replaced by the file; as the destination itself it is followed.
-    if (!exists || !S_ISLNK(info.st_mode) || into_folder || is_folder) return place;
-    STRATA_ASSIGN_OR_RETURN(const std::string target, fs::ReadLinkAt(place.parent.get(), place.name));
-    path = absl::StartsWith(target, "/") ? target : absl::StrCat(ParentOf(path), "/", target);
-    STRATA_RETURN_IF_ERROR(MakeDir(ParentOf(fs::CleanPath(path)), changes.owner));
-  }
-  return absl::InvalidArgumentError(absl::StrCat(destination, ": too many levels of symbolic links"));
+  return fs::ResolveParent(root_fd_, path);
 }
 
 absl::Status Copier::WriteFile(absl::string_view name, absl::string_view content, absl::string_view destination,

@@ -1,8 +1,8 @@
 // Puts files into the root file system of a step: what COPY, ADD, heredocs and WORKDIR do to the tree.
 //
-// Destination rules are BuildKit's (docs/dockerfile.md, "COPY"): links in the destination path are followed inside the root, missing
-// parents are made with mode 0755, an existing top folder keeps its metadata, folders below take the source's. Every access is
-// confined to the root by the kernel. One Copier a step; thread-compatible.
+// Destination rules are BuildKit's (docs/dockerfile.md, "COPY"): links in the destination path are followed inside the root, also to
+// what is not there yet; missing folders are made with mode 0755, the one that takes a source folder's contents among them; an existing
+// one keeps its metadata, folders below take the source's. Every access is confined to the root by the kernel. One Copier a step; thread-compatible.
 #pragma once
 
 #include <map>

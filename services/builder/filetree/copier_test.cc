@@ -61,9 +61,13 @@ TEST_F(CopierTest, AFileGoesToAFolderOrToItsNewName) {
   EXPECT_EQ(Stat("app").st_mode & 07777, 0755u);
 }
 
-TEST_F(CopierTest, ANewFolderTakesTheSourcesMetadataAnExistingOneKeepsItsOwn) {
+TEST_F(CopierTest, ANewFolderIsPlainAnExistingOneKeepsItsMetadata) {
   ASSERT_OK(Copy("dir", "/new"));
-  EXPECT_EQ(Stat("new").st_mode & 07777, 0711u);
+  EXPECT_EQ(Stat("new").st_mode & 07777, 0755u);
+  EXPECT_EQ(Stat("new/sub").st_mode & 07777, 0750u);
+  ASSERT_OK(Copy("dir", "/chosen", {.chmod = "0700"}));
+  EXPECT_EQ(Stat("chosen").st_mode & 07777, 0755u);
+  EXPECT_EQ(Stat("chosen/sub").st_mode & 07777, 0700u);
   ASSERT_EQ(::mkdir(to_.Join("old").c_str(), 0700), 0);
   ASSERT_OK(Copy("dir", "/old"));
   EXPECT_EQ(Stat("old").st_mode & 07777, 0700u);
@@ -97,6 +101,17 @@ TEST_F(CopierTest, DestinationLinksAreFollowedInsideTheRoot) {
   ASSERT_EQ(::symlink("/../../../../tmp/strata-must-not-exist", to_.Join("out").c_str()), 0);
   ASSERT_OK(Copy("file", "/out"));
   EXPECT_EQ(ReadFile(to_.Join("tmp/strata-must-not-exist")), "content");
+}
+
+TEST_F(CopierTest, WhatADestinationLinkPromisesIsMade) {
+  ASSERT_EQ(::symlink("/not/there", to_.Join("dangling").c_str()), 0);
+  ASSERT_OK(Copy("dir", "/dangling"));
+  EXPECT_EQ(ReadFile(to_.Join("not/there/y")), "y");
+  ASSERT_EQ(::symlink("../../far/./away", to_.Join("relative").c_str()), 0);
+  ASSERT_OK(Copy("file", "/relative/"));
+  EXPECT_EQ(ReadFile(to_.Join("far/away/file")), "content");
+  ASSERT_EQ(::symlink("loop", to_.Join("loop").c_str()), 0);
+  EXPECT_THAT(Copy("file", "/loop/x"), StatusIs(absl::StatusCode::kInvalidArgument, "symlinks form a loop"));
 }
 
 TEST_F(CopierTest, FilesAndFoldersDoNotReplaceEachOther) {

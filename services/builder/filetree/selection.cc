@@ -10,6 +10,7 @@
 #include "absl/strings/str_split.h"
 #include "lib/base/status.h"
 #include "lib/digest/hasher.h"
+#include "lib/fs/beneath.h"
 #include "lib/glob/glob.h"
 #include "lib/glob/ignore.h"
 
@@ -158,19 +159,24 @@ absl::Status AddContents(const FileTree& tree, const std::string& folder, const 
 
 // --parents: where the kept part of a source path begins ("a/./b/c" keeps "b/c").
 std::pair<std::string, std::string> SplitPivot(absl::string_view source) {
-  if (absl::StartsWith(source, "./")) return {"", std::string(source.substr(2))};
-  const size_t pivot = source.find("/./");
-  if (pivot == absl::string_view::npos) return {"", std::string(source)};
-  return {std::string(source.substr(0, pivot)), std::string(source.substr(pivot + 3))};
+  const size_t pivot = source.find("/./", 1);
+  if (pivot == absl::string_view::npos) return {"", fs::CleanPath(source)};
+  return {fs::CleanPath(source.substr(0, pivot)), fs::CleanPath(source.substr(pivot + 3))};
 }
 
 // The folders that lead to a kept path, then the path itself.
 absl::Status AddWithParents(const FileTree& tree, const std::string& pivot, const Finder::Match& match,
                             const glob::IgnoreMatcher& excludes, std::vector<Selected>& entries) {
-  const std::string kept = pivot.empty() ? match.path : match.path.substr(std::min(match.path.size(), pivot.size() + 1));
+  // The pivot may have wildcards: its components count, not its length.
+  size_t start = 0;
+  for (size_t left = pivot.empty() ? 0 : 1 + std::count(pivot.begin(), pivot.end(), '/'); left > 0; --left) {
+    start = std::min(match.path.size(), match.path.find('/', start)) + 1;
+  }
+  const std::string kept = start < match.path.size() ? match.path.substr(start) : "";
+  const std::string before = start > 0 ? match.path.substr(0, start - 1) : "";
   for (size_t slash = kept.find('/'); slash != std::string::npos; slash = kept.find('/', slash + 1)) {
     const std::string relative = kept.substr(0, slash);
-    STRATA_ASSIGN_OR_RETURN(auto folder, Follow(tree, Join(pivot, relative)));
+    STRATA_ASSIGN_OR_RETURN(auto folder, Follow(tree, Join(before, relative)));
     if (folder) entries.push_back({*std::move(folder), relative});
   }
   if (excludes.Matches(kept)) return absl::OkStatus();
@@ -249,7 +255,6 @@ absl::StatusOr<Digest> SelectionDigest(const CallContext& context, const FileTre
   for (const SelectedSource& source : sources) {
     STRATA_RETURN_IF_ERROR(context.Check());
     HashField(hasher, source.root.is_dir() ? "folder" : "file");
-    if (source.root.is_dir()) STRATA_RETURN_IF_ERROR(HashNode(context, tree, source.root, action, hasher));
     for (const Selected& entry : source.entries) {
       HashField(hasher, entry.relative);
       STRATA_RETURN_IF_ERROR(HashNode(context, tree, entry.node, action, hasher));

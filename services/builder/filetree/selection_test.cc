@@ -75,6 +75,8 @@ TEST_F(SelectionTest, ExcludesAndParents) {
   EXPECT_THAT(*PathsOf({.sources = {"src/lib/x.c"}, .parents = true}),
               ElementsAre("src>src", "src/lib>src/lib", "src/lib/x.c>src/lib/x.c"));
   EXPECT_THAT(*PathsOf({.sources = {"src/./lib/x.c"}, .parents = true}), ElementsAre("src/lib>lib", "src/lib/x.c>lib/x.c"));
+  EXPECT_THAT(*PathsOf({.sources = {"./src/./lib/x.c"}, .parents = true}), ElementsAre("src/lib>lib", "src/lib/x.c>lib/x.c"));
+  EXPECT_THAT(*PathsOf({.sources = {"s*/./lib/./x.c"}, .parents = true}), ElementsAre("src/lib>lib", "src/lib/x.c>lib/x.c"));
   EXPECT_THAT(*PathsOf({.sources = {"**/*.h"}, .parents = true}),
               ElementsAre("src>src", "src/lib>src/lib", "src/lib/x.h>src/lib/x.h"));
 }

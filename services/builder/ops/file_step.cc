@@ -113,7 +113,7 @@ absl::Status AddAction(const CallContext&, const OpEnvironment&, const std::vect
 
 absl::StatusOr<std::string> FileKey(const CallContext& context, const OpEnvironment& environment, const graph::FileOp& op,
                                     const std::vector<solver::Result>& inputs) {
-  KeyBuilder key("file/1");
+  KeyBuilder key("file/2");
   key.Add("base", inputs.front().ChainId().ToString());
   for (const graph::FileAction& action : op.actions) {
     STRATA_RETURN_IF_ERROR(std::visit(

@@ -31,7 +31,7 @@ absl::StatusOr<Digest> InputDigest(const CallContext& context, const OpEnvironme
                                    const graph::CopyAction& action) {
   std::string key;
   if (input.files == nullptr) {
-    KeyBuilder builder("content/1");
+    KeyBuilder builder("content/2");
     builder.Add("chain", input.ChainId().ToString());
     builder.AddList("sources", action.sources);
     builder.AddList("excludes", action.excludes);
