@@ -3,6 +3,8 @@
 #include <thread>
 #include <utility>
 
+#include "absl/strings/escaping.h"
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "lib/base/status.h"
@@ -21,6 +23,21 @@ namespace {
 constexpr size_t kMaxDockerfileBytes = 16 * 1024 * 1024;
 constexpr int kMaxTags = 64;
 constexpr int kMaxBuildArgs = 1000;
+constexpr int64_t kMaxEpoch = 253'402'300'799;  // 9999-12-31, the last day that dates in image configs can name
+constexpr size_t kMaxLoggedBytes = 500;
+
+// Environments and paths end at a NUL; what comes after it would silently be lost.
+template <typename Pairs>
+absl::Status CheckPairs(const Pairs& pairs, absl::string_view what) {
+  for (const auto& pair : pairs) {
+    const std::string shown = absl::CHexEscape(pair.name().substr(0, 80));
+    if (pair.name().empty()) return absl::InvalidArgumentError(absl::StrCat("a ", what, " has no name; write NAME=VALUE"));
+    if (absl::StrContains(pair.name(), '\0') || absl::StrContains(pair.value(), '\0')) {
+      return absl::InvalidArgumentError(absl::StrCat(what, " \"", shown, "\" holds a NUL byte, which it cannot; leave it out"));
+    }
+  }
+  return absl::OkStatus();
+}
 
 absl::StatusOr<build::BuildSpec> ToSpec(const builder::v1::BuildStart& start) {
   if (start.dockerfile().size() > kMaxDockerfileBytes) {
@@ -31,6 +48,12 @@ absl::StatusOr<build::BuildSpec> ToSpec(const builder::v1::BuildStart& start) {
   }
   if (start.push()) {
     return absl::UnimplementedError("build --push is not supported by this version; build, then run: strata push NAME TARGET");
+  }
+  STRATA_RETURN_IF_ERROR(CheckPairs(start.build_args(), "build argument"));
+  STRATA_RETURN_IF_ERROR(CheckPairs(start.labels(), "label"));
+  if (start.has_source_date_epoch() && (start.source_date_epoch() < 0 || start.source_date_epoch() > kMaxEpoch)) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("SOURCE_DATE_EPOCH is ", start.source_date_epoch(), "; want seconds since 1970, at most ", kMaxEpoch));
   }
   build::BuildSpec spec;
   spec.dockerfile = start.dockerfile();
@@ -66,6 +89,15 @@ builder::v1::BuildResponse ToResponse(const build::BuildOutcome& outcome) {
   return response;
 }
 
+// A stream that is answered at once.
+class RefusedStream final : public grpc::ServerBidiReactor<builder::v1::BuildRequest, builder::v1::BuildResponse> {
+ public:
+  explicit RefusedStream(int limit) {
+    Finish(ToGrpc(absl::ResourceExhaustedError(absl::StrCat("this builder is busy with ", limit, " builds; try again later"))));
+  }
+  void OnDone() override { delete this; }
+};
+
 // Hands the client's messages to its context until there are no more.
 absl::Status ReadMessages(BuildStream& stream, ClientContext& client) {
   builder::v1::BuildRequest request;
@@ -95,12 +127,13 @@ BuildServiceImpl::~BuildServiceImpl() {
 }
 
 grpc::ServerBidiReactor<builder::v1::BuildRequest, builder::v1::BuildResponse>* BuildServiceImpl::Build(
-    grpc::CallbackServerContext*) {
-  auto* stream = new BuildStream;
+    grpc::CallbackServerContext* server_context) {
   {
     MutexLock lock(mutex_);
+    if (running_ >= parts_.max_streams) return new RefusedStream(parts_.max_streams);
     ++running_;
   }
+  auto* stream = new BuildStream(*server_context, parts_.stream);
   // The thread owns the stream: gRPC lets go of it first, since the thread waits for that.
   std::thread([this, stream] {
     Serve(*stream);
@@ -119,8 +152,8 @@ void BuildServiceImpl::Serve(BuildStream& stream) {
     stream.End(ToGrpc(absl::InvalidArgumentError("the first message of a build must be its start")));
     return;
   }
-  const std::string tags = absl::StrJoin(request.start().tags(), ",");
-  log::Info("build started", {{"tags", tags}, {"target", request.start().target()}});
+  const std::string tags = absl::StrJoin(request.start().tags(), ",").substr(0, kMaxLoggedBytes);
+  log::Info("build started", {{"tags", tags}, {"target", request.start().target().substr(0, kMaxLoggedBytes)}});
   const absl::Time start = parts_.clock.Now();
   const auto outcome = RunBuild(request.start(), stream);
   const absl::Duration elapsed = parts_.clock.Now() - start;

@@ -29,9 +29,11 @@ struct BuildServiceParts {
   std::vector<std::string> own_hosts;
   std::vector<std::string> insecure_hosts;
   std::string default_registry;
+  int max_streams = 256;  // at once; each takes two threads
+  BuildStream::Options stream;
 };
 
-// A thread a build, plus one that reads its client's messages. Destroy after the server is shut down: waits for the last thread.
+// More than max_streams are answered RESOURCE_EXHAUSTED. A thread a build, plus one that reads its client's messages. Destroy after the server is shut down: waits for the last thread.
 class BuildServiceImpl final : public builder::v1::BuildService::CallbackService {
  public:
   explicit BuildServiceImpl(BuildServiceParts parts) : parts_(std::move(parts)) {}

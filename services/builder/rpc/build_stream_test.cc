@@ -1,0 +1,97 @@
+// BuildStream between a real server and a real client.
+#include "services/builder/rpc/build_stream.h"
+
+#include <grpcpp/channel.h>
+
+#include <functional>
+#include <latch>
+#include <memory>
+#include <thread>
+
+#include "gmock/gmock.h"
+#include "lib/rpc/channel.h"
+#include "lib/rpc/server.h"
+#include "lib/testing/status_matchers.h"
+
+namespace strata::rpc {
+namespace {
+
+using builder::v1::BuildRequest;
+using builder::v1::BuildResponse;
+using builder::v1::BuildService;
+using testing::StatusIs;
+
+// Hands its stream to the test; keeps it until the test is done with it.
+class OneStream final : public BuildService::CallbackService {
+ public:
+  explicit OneStream(absl::Duration write_limit) : write_limit_(write_limit) {}
+  grpc::ServerBidiReactor<BuildRequest, BuildResponse>* Build(grpc::CallbackServerContext* context) override {
+    stream_ = std::make_unique<BuildStream>(*context, BuildStream::Options{.write_limit = write_limit_});
+    started_.count_down();
+    return stream_.get();
+  }
+  BuildStream& stream() {
+    started_.wait();
+    return *stream_;
+  }
+
+ private:
+  const absl::Duration write_limit_;
+  std::latch started_{1};
+  std::unique_ptr<BuildStream> stream_;
+};
+
+class BuildStreamTest : public ::testing::Test {
+ protected:
+  void Start(absl::Duration write_limit) {
+    service_ = std::make_unique<OneStream>(write_limit);
+    ASSERT_OK_AND_ASSIGN(server_, Server::Start({}, {service_.get()}));
+    stub_ = BuildService::NewStub(Connect(server_->addresses()[0]));
+    client_ = stub_->Build(&context_);
+    ASSERT_TRUE(client_->Write(BuildRequest()));
+  }
+
+  std::unique_ptr<OneStream> service_;
+  std::unique_ptr<Server> server_;
+  std::unique_ptr<BuildService::Stub> stub_;
+  grpc::ClientContext context_;
+  std::unique_ptr<grpc::ClientReaderWriter<BuildRequest, BuildResponse>> client_;
+};
+
+TEST_F(BuildStreamTest, AClientThatDoesNotReadIsCutOff) {
+  Start(absl::Milliseconds(300));
+  BuildStream& stream = service_->stream();
+  BuildResponse response;
+  response.mutable_progress()->add_logs()->set_data(std::string(1 << 20, 'x'));
+  absl::Status status;
+  for (int i = 0; i < 1000 && status.ok(); ++i) status = stream.Write(response);
+  EXPECT_THAT(status, StatusIs(absl::StatusCode::kCancelled, "did not read for 300ms"));
+  EXPECT_THAT(stream.Write(response), StatusIs(absl::StatusCode::kCancelled, "did not read"));
+  std::latch cancelled(1);
+  const auto registration = stream.cancellation().OnCancel([&] { cancelled.count_down(); });
+  cancelled.wait();
+  stream.End(grpc::Status::CANCELLED);
+  stream.WaitUntilDone();
+}
+
+TEST_F(BuildStreamTest, NothingIsStartedAfterTheEnd) {
+  Start(absl::Minutes(1));
+  BuildStream& stream = service_->stream();
+  BuildRequest request;
+  ASSERT_TRUE(stream.Read(request));
+  ASSERT_TRUE(client_->Write(request));  // waits in the stream, or on its way there, when it ends
+  std::thread reader([&] {
+    while (stream.Read(request)) {
+    }
+    EXPECT_THAT(stream.Write(BuildResponse()), StatusIs(absl::StatusCode::kCancelled, ""));
+  });
+  stream.End(grpc::Status(grpc::StatusCode::FAILED_PRECONDITION, "exit code: 1"));
+  stream.WaitUntilDone();
+  EXPECT_THAT(stream.Write(BuildResponse()), StatusIs(absl::StatusCode::kCancelled, ""));
+  EXPECT_FALSE(stream.Read(request));
+  reader.join();
+  EXPECT_EQ(client_->Finish().error_message(), "exit code: 1");
+}
+
+}  // namespace
+}  // namespace strata::rpc
