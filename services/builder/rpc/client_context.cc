@@ -52,14 +52,10 @@ absl::Status ClientContext::WaitFor(const CallContext& context, const bool& cond
 
 absl::StatusOr<std::shared_ptr<const filetree::FileTree>> ClientContext::List(const CallContext& context,
                                                                               const std::vector<std::string>& include,
-                                                                              uint32_t step) {
+                                                                              uint32_t) {
   builder::v1::BuildResponse query;
   for (const std::string& path : include) query.mutable_context_query()->add_include(path);
   query.mutable_context_query();
-  {
-    MutexLock lock(mutex_);
-    step_ = step;
-  }
   STRATA_RETURN_IF_ERROR(stream_.Write(query));
   MutexLock lock(mutex_);
   STRATA_RETURN_IF_ERROR(WaitFor(context, is_listed_));
@@ -69,6 +65,7 @@ absl::StatusOr<std::shared_ptr<const filetree::FileTree>> ClientContext::List(co
 absl::Status ClientContext::Fetch(const CallContext& context, absl::Span<const filetree::Node> files) {
   std::vector<Digest> wanted;
   std::vector<uint32_t> ids;
+  bool starts_transfer = false;
   {
     MutexLock lock(mutex_);
     for (const filetree::Node& file : files) {
@@ -80,7 +77,10 @@ absl::Status ClientContext::Fetch(const CallContext& context, absl::Span<const f
       ids.push_back(id->second);
       expected_bytes_ += file.size_bytes;
     }
+    // Until our own files are asked for, below, nobody can end this transfer.
+    starts_transfer = !ids.empty() && !std::exchange(is_transferring_, true);
   }
+  if (starts_transfer) StartTransferStep();
   for (size_t begin = 0; begin < ids.size(); begin += kIdsPerQuery) {
     builder::v1::BuildResponse query;
     const size_t end = std::min(ids.size(), begin + kIdsPerQuery);
@@ -96,6 +96,13 @@ absl::Status ClientContext::Fetch(const CallContext& context, absl::Span<const f
     }
   }
   return absl::OkStatus();
+}
+
+void ClientContext::StartTransferStep() {
+  const uint32_t step = progress_.AddStep("transfer build context");
+  progress_.SetState(step, progress::StepState::kRunning);
+  MutexLock lock(mutex_);
+  transfer_step_ = step;
 }
 
 absl::Status ClientContext::OnEntries(const builder::v1::ContextEntries& entries) {
@@ -128,15 +135,19 @@ absl::Status ClientContext::OnFileData(const builder::v1::FileData& data) {
     bytes += static_cast<int64_t>(piece.data().size());
   }
   uint32_t step = 0;
+  bool is_over = false;
   int64_t received = 0;
   int64_t expected = 0;
   {
     MutexLock lock(mutex_);
     received = received_bytes_ += bytes;
     expected = expected_bytes_;
-    step = step_;
+    step = transfer_step_;
+    is_over = pending_.empty() && std::exchange(is_transferring_, false);
+    if (is_over) transfer_step_ = 0;
   }
-  progress_.Bytes(step, "transferring context", received, expected);
+  if (step != 0) progress_.Bytes(step, "transferring context", received, expected);
+  if (is_over) progress_.SetState(step, progress::StepState::kDone);
   return absl::OkStatus();
 }
 
@@ -174,10 +185,17 @@ absl::Status ClientContext::TakePiece(const builder::v1::FileData::Piece& piece)
 
 void ClientContext::OnStreamEnd(const absl::Status& status) {
   incoming_.clear();  // half files go before anybody hears of the end
-  MutexLock lock(mutex_);
-  if (ended_.ok()) ended_ = status.ok() ? absl::CancelledError("the client ended the stream") : status;
-  if (failure_.ok() && !absl::IsCancelled(status)) failure_ = status;
-  changed_.SignalAll();
+  uint32_t step = 0;
+  {
+    MutexLock lock(mutex_);
+    step = std::exchange(transfer_step_, 0);
+    is_transferring_ = false;
+    if (ended_.ok()) ended_ = status.ok() ? absl::CancelledError("the client ended the stream") : status;
+    if (failure_.ok() && !absl::IsCancelled(status)) failure_ = status;
+    changed_.SignalAll();
+  }
+  if (step == 0) return;
+  progress_.SetState(step, status.ok() ? progress::StepState::kCancelled : progress::StepState::kFailed, status.message());
 }
 
 absl::Status ClientContext::failure() {

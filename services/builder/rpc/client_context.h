@@ -50,6 +50,8 @@ class ClientContext final : public build::ContextProvider, public context::FileR
 
   absl::Status WaitFor(const CallContext& context, const bool& condition) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   absl::Status TakePiece(const builder::v1::FileData::Piece& piece);
+  // Shows that files are on their way; they stop when the last one that was asked for is there.
+  void StartTransferStep();
 
   BuildStream& stream_;
   context::ContentCache& cache_;
@@ -59,7 +61,8 @@ class ClientContext final : public build::ContextProvider, public context::FileR
   CondVar changed_;
   context::ContextListing listing_ ABSL_GUARDED_BY(mutex_);
   bool is_listed_ ABSL_GUARDED_BY(mutex_) = false;
-  uint32_t step_ ABSL_GUARDED_BY(mutex_) = 0;                                   // the "list build context" step
+  bool is_transferring_ ABSL_GUARDED_BY(mutex_) = false;
+  uint32_t transfer_step_ ABSL_GUARDED_BY(mutex_) = 0;                          // while is_transferring_, once it was announced
   absl::flat_hash_map<Digest, uint32_t> ids_ ABSL_GUARDED_BY(mutex_);          // an entry with that content
   absl::flat_hash_map<uint32_t, std::pair<Digest, std::string>> files_ ABSL_GUARDED_BY(mutex_);  // id -> content, path
   absl::flat_hash_map<Digest, int64_t> sizes_ ABSL_GUARDED_BY(mutex_);
