@@ -3,13 +3,16 @@
 import hashlib
 import io
 import json
+import os
+import pty
+import subprocess
 import tarfile
 import threading
 import unittest
 from pathlib import Path
 
 from cluster import BuildTestCase, WebServer, file, folder, hardlink, symlink
-from harness import run, tree_bytes
+from harness import CLI, binary, run, tree_bytes
 
 OCI_MANIFEST = "application/vnd.oci.image.manifest.v1+json"
 OCI_LAYER = "application/vnd.oci.image.layer.v1.tar+gzip"
@@ -345,6 +348,47 @@ class ContextsTest(BuildTestCase):
         self.assertIn("COPY a.txt /a.txt", plain.stderr)
         self.assertIn("CACHED", plain.stderr)
         self.assertIn("sha256:", plain.stdout)
+
+
+    def test_address_from_the_configuration_file(self):
+        config = self.folder / "config"
+        config.write_text(f"# of this test\nbuilder = {self.cluster.builder.address}\n")
+        environment = {**os.environ, "HOME": str(self.folder), "STRATA_CONFIG": str(config)}
+        environment.pop("STRATA_BUILDER", None)
+        done = subprocess.run([binary(CLI), "build", "-t", self.name, self.context(self.FILES)], env=environment, capture_output=True, text=True)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        config.write_text("bulider = 127.0.0.1:1\n")
+        wrong = subprocess.run([binary(CLI), "images"], env=environment, capture_output=True, text=True)
+        self.assertEqual(wrong.returncode, 2)
+        for part in (str(config), "bulider", "builder"):
+            self.assertIn(part, wrong.stderr)
+
+    def test_a_terminal_sees_live_steps(self):
+        terminal, other_end = pty.openpty()
+        environment = {**os.environ, **self.cluster.environment(), "TERM": "xterm", "LC_ALL": "C.UTF-8"}
+        context = self.context({"Dockerfile": "FROM busybox\nCOPY a.txt /\nRUN echo seen on the way && sleep 1\n", "a.txt": os.urandom(96 << 20)})
+        client = subprocess.Popen([binary(CLI), "build", "-t", self.name, context], env=environment, stdin=subprocess.DEVNULL,
+                                  stdout=subprocess.PIPE, stderr=other_end)
+        os.close(other_end)
+        shown = b""
+        while True:
+            try:
+                piece = os.read(terminal, 65536)
+            except OSError:  # the other end is closed: the client has ended
+                break
+            if not piece:
+                break
+            shown += piece
+        os.close(terminal)
+        digest, _ = client.communicate(timeout=30)
+        self.assertEqual(client.returncode, 0, shown)
+        self.assertRegex(digest.decode(), r"^sha256:[0-9a-f]{64}\n$")
+        text = shown.decode()
+        self.assertIn("\033[", text)  # it redraws
+        for part in ("COPY a.txt", "RUN echo seen", "seen on the way", f"docker pull {self.address}/{self.name}:latest"):
+            self.assertIn(part, text)
+        self.assertRegex(text, r"\d\.\ds")
+        self.assertRegex(text, r"transferring context \d[\d.]*[kM]B / \d+MB")
 
 
 class CacheTest(BuildTestCase):

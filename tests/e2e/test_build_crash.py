@@ -136,6 +136,37 @@ class BuildKilledTest(CrashTestCase):
         self.assert_next_try_succeeds(context)
 
 
+class BuilderStoppedTest(CrashTestCase):
+    """SIGTERM is no crash: what runs may end, and nothing is left of it."""
+
+    def test_a_running_build_ends_first(self):
+        entered, release = threading.Event(), threading.Event()
+        self.addCleanup(release.set)
+
+        def answer(_path):
+            entered.set()
+            release.wait(120)
+            return 200, b"released\n"
+
+        server = WebServer(answer)
+        self.addCleanup(server.close)
+        context = self.context({"Dockerfile": f"FROM busybox\nRUN wget -q -O /w http://{server.address}/w\n"})
+        client = self.cluster.start_strata("build", "--progress", "plain", "-t", self.name, context)
+        self.addCleanup(client.kill)
+        self.assertTrue(entered.wait(60), "the build does not run")
+        builder = self.cluster.builder
+        builder.process.terminate()
+        wait_until(lambda: not builder.ready(), 30, "the builder to say that it is going")
+        release.set()
+        _, errors = client.communicate(timeout=60)
+        self.assertEqual(client.returncode, 0, errors)
+        self.assertEqual(builder.process.wait(30), 0)
+        self.assertEqual(mounts_below("self", builder.data), [])
+        builder.start()
+        self.assertEqual(self.pulled().tree()["w"], file("released\n"))
+        self.assert_earlier_work_is_whole()
+
+
 class TransferKilledTest(CrashTestCase):
     """`strata pull` and `strata push`: the builder copies between the store and another registry."""
 
