@@ -118,7 +118,8 @@ absl::Status ContextSender::SendListing(const builder::v1::ContextQuery& query) 
   entries_.clear();
   if (context_ != nullptr) {
     const std::vector<std::string> include(query.include().begin(), query.include().end());
-    auto filter = ContextFilter::Create(include, ignore_, [this](absl::string_view path) { return context_->LinkTarget(path); });
+    auto filter = ContextFilter::Create(include, ignore_, [this](absl::string_view path) { return context_->LinkTarget(path); },
+                                        [this](absl::string_view path) { return context_->FolderNames(path); });
     if (!filter.ok()) return Annotate(filter.status(), "the builder asked for context files in a way that makes no sense");
     STRATA_ASSIGN_OR_RETURN(entries_, context_->List(call_, *filter));
   }

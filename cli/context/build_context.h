@@ -46,6 +46,8 @@ class BuildContext {
   virtual absl::StatusOr<std::optional<std::string>> ReadFile(absl::string_view path, size_t limit_bytes) = 0;
   // The target of the link at `path`; absent when there is no such path or it is no link.
   virtual std::optional<std::string> LinkTarget(absl::string_view path) = 0;
+  // The names in the folder at `path`, "" for the root; none when it is no folder or cannot be read.
+  virtual std::vector<std::string> FolderNames(absl::string_view path) = 0;
 };
 
 }  // namespace strata::cli

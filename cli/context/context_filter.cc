@@ -16,38 +16,58 @@ namespace {
 // As the kernel: enough for every honest tree, and an end for loops.
 constexpr size_t kMaxLinks = 40;
 
-// Adds to `patterns` the links that `pattern` leads through and the pattern as it reads behind each of them.
-void FollowLinks(std::string pattern, const ContextFilter::LinkTarget& link_target, std::set<std::string>& patterns) {
-  for (size_t followed = 0; followed < kMaxLinks; ++followed) {
-    const std::vector<std::string> parts = absl::StrSplit(pattern, '/');
-    std::string folder, next;
-    for (size_t i = 0; i < parts.size() && next.empty(); ++i) {
-      if (glob::HasWildcard(parts[i])) break;
-      const std::string path = folder.empty() ? parts[i] : absl::StrCat(folder, "/", parts[i]);
-      if (const auto target = link_target(path)) {
-        patterns.insert(path);
-        const std::string rest = absl::StrJoin(parts.begin() + i + 1, parts.end(), "/");
-        next = fs::CleanPath(absl::StrCat(absl::StartsWith(*target, "/") ? "" : absl::StrCat(folder, "/"), *target, "/", rest));
-        if (next.empty()) next = ".";
-      }
-      folder = path;
+// Adds to the patterns the links that they lead through, and the patterns as they read behind each of them.
+class LinkFollower {
+ public:
+  LinkFollower(const ContextFilter::LinkTarget& link_target, const ContextFilter::FolderNames& folder_names, std::set<std::string>& patterns)
+      : link_target_(link_target), folder_names_(folder_names), patterns_(patterns) {}
+
+  void Follow(const std::string& pattern) { Walk("", absl::StrSplit(pattern, '/'), 0); }
+
+ private:
+  using Components = std::vector<std::string>;
+
+  // `folder` has no wildcards and no links in it; `rest` is what of the pattern is below it.
+  void Walk(const std::string& folder, const Components& rest, size_t followed) {
+    if (rest.empty()) return;
+    if (!glob::HasWildcard(rest.front())) return Enter(folder, rest.front(), rest, followed);
+    const auto pattern = glob::Pattern::Compile(rest.front());
+    if (rest.front() == "**" || folder_names_ == nullptr || !pattern.ok()) return;
+    for (const std::string& name : folder_names_(folder)) {
+      if (pattern->Matches(name)) Enter(folder, name, rest, followed);
     }
-    if (next.empty() || !patterns.insert(next).second || next == ".") return;
-    pattern = next;
   }
-}
+
+  void Enter(const std::string& folder, const std::string& name, const Components& rest, size_t followed) {
+    const std::string path = folder.empty() ? name : absl::StrCat(folder, "/", name);
+    const Components below(rest.begin() + 1, rest.end());
+    const auto target = link_target_(path);
+    if (!target) return Walk(path, below, followed);
+    patterns_.insert(path);
+    const std::string behind = fs::CleanPath(
+        absl::StrCat(absl::StartsWith(*target, "/") ? "" : absl::StrCat(folder, "/"), *target, "/", absl::StrJoin(below, "/")));
+    if (behind.empty()) patterns_.insert(".");
+    if (behind.empty() || followed >= kMaxLinks || !patterns_.insert(behind).second) return;
+    Walk("", absl::StrSplit(behind, '/'), followed + 1);
+  }
+
+  const ContextFilter::LinkTarget& link_target_;
+  const ContextFilter::FolderNames& folder_names_;
+  std::set<std::string>& patterns_;
+};
 
 }  // namespace
 
 absl::StatusOr<ContextFilter> ContextFilter::Create(absl::Span<const std::string> include, glob::IgnoreMatcher ignore,
-                                                    const LinkTarget& link_target) {
+                                                    const LinkTarget& link_target, const FolderNames& folder_names) {
   std::set<std::string> patterns;
   for (const std::string& text : include) {
     const std::string clean = fs::CleanPath(text);
     patterns.insert(clean.empty() ? "." : clean);
   }
   if (link_target != nullptr) {
-    for (const std::string& pattern : std::set<std::string>(patterns)) FollowLinks(pattern, link_target, patterns);
+    LinkFollower follower(link_target, folder_names, patterns);
+    for (const std::string& pattern : std::set<std::string>(patterns)) follower.Follow(pattern);
   }
   ContextFilter filter;
   filter.ignore_ = std::move(ignore);

@@ -25,11 +25,13 @@ enum class Verdict {
 class ContextFilter {
  public:
   using LinkTarget = std::function<std::optional<std::string>(absl::string_view path)>;
+  using FolderNames = std::function<std::vector<std::string>(absl::string_view path)>;
 
   // kInvalidArgument: a malformed pattern. With `link_target` (a path of the context -> where the link there points, absent when
-  // it is no link) patterns that lead through links also include the links and what they point at, inside the root.
+  // it is no link) patterns that lead through links also include the links and what they point at, inside the root. With
+  // `folder_names` (what is in a folder, nothing when there is none) so do links that a glob other than `**` finds.
   static absl::StatusOr<ContextFilter> Create(absl::Span<const std::string> include, glob::IgnoreMatcher ignore,
-                                              const LinkTarget& link_target = nullptr);
+                                              const LinkTarget& link_target = nullptr, const FolderNames& folder_names = nullptr);
 
   Verdict Judge(absl::string_view path, bool is_folder) const;
 

@@ -47,6 +47,26 @@ TEST(ContextFilterTest, JudgesByIncludeAndIgnore) {
   }
 }
 
+TEST(ContextFilterTest, FollowsLinksThatGlobsFind) {
+  const std::map<std::string, std::string> links = {{"pkg-a", "real/a"}, {"real/a/inner", "/shared"}, {"other", "secret"}};
+  const std::map<std::string, std::vector<std::string>> folders = {{"", {"other", "pkg-a", "real", "secret"}}, {"real/a", {"inner", "x"}}};
+  const auto target = [&](absl::string_view path) -> std::optional<std::string> {
+    const auto found = links.find(std::string(path));
+    if (found == links.end()) return std::nullopt;
+    return found->second;
+  };
+  const auto names = [&](absl::string_view path) {
+    const auto found = folders.find(std::string(path));
+    return found == folders.end() ? std::vector<std::string>() : found->second;
+  };
+  ASSERT_OK_AND_ASSIGN(const ContextFilter filter, ContextFilter::Create({"pkg-*/in*"}, {}, target, names));
+  EXPECT_EQ(filter.Judge("pkg-a", false), Verdict::kTake);
+  EXPECT_EQ(filter.Judge("real/a/inner", false), Verdict::kTake);
+  EXPECT_EQ(filter.Judge("shared/file", false), Verdict::kTake);
+  EXPECT_EQ(filter.Judge("real/a/x", false), Verdict::kSkip);
+  EXPECT_EQ(filter.Judge("secret", true), Verdict::kSkip);
+}
+
 TEST(ContextFilterTest, FollowsLinksInsideTheRoot) {
   const std::map<std::string, std::string> links = {
       {"current", "releases/v2"}, {"releases/v2/lib", "../../shared/lib"}, {"out", "../../etc"}, {"loop", "loop"}, {"abs", "/shared"}};

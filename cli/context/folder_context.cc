@@ -16,6 +16,7 @@
 #include "cli/context/file_hasher.h"
 #include "lib/base/status.h"
 #include "lib/fs/beneath.h"
+#include "lib/fs/dir.h"
 #include "lib/fs/tree_walk.h"
 #include "lib/fs/xattr.h"
 
@@ -164,6 +165,15 @@ std::optional<std::string> FolderContext::LinkTarget(absl::string_view path) {
   auto target = fs::ReadLinkAt(parent->get(), name);
   if (!target.ok()) return std::nullopt;
   return *std::move(target);
+}
+
+std::vector<std::string> FolderContext::FolderNames(absl::string_view path) {
+  const auto folder = fs::OpenBeneath(root_.get(), path, O_RDONLY | O_DIRECTORY, 0, /*follow_symlinks=*/false);
+  if (!folder.ok()) return {};
+  const auto entries = fs::ListDirectory(folder->get());
+  std::vector<std::string> names;
+  for (const fs::DirEntry& entry : entries.value_or(std::vector<fs::DirEntry>())) names.push_back(entry.name);
+  return names;
 }
 
 }  // namespace strata::cli

@@ -87,6 +87,8 @@ TEST_F(FolderContextTest, SendsLinksAsLinks) {
   EXPECT_EQ(context_->LinkTarget("dir"), "real");
   EXPECT_EQ(context_->LinkTarget("real/file"), std::nullopt);
   EXPECT_EQ(context_->LinkTarget("dir/file"), std::nullopt);
+  EXPECT_THAT(context_->FolderNames(""), ElementsAre("broken", "dir", "out", "real"));
+  EXPECT_THAT(context_->FolderNames("dir"), ElementsAre());
 }
 
 TEST_F(FolderContextTest, LeavesSocketsOut) {

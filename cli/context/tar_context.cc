@@ -237,4 +237,14 @@ std::optional<std::string> TarContext::LinkTarget(absl::string_view path) {
   return found->second.entry.link_target;
 }
 
+std::vector<std::string> TarContext::FolderNames(absl::string_view path) {
+  const std::string prefix = path.empty() ? "" : absl::StrCat(path, "/");
+  std::vector<std::string> names;
+  for (auto it = members_.lower_bound(prefix); it != members_.end() && absl::StartsWith(it->first, prefix); ++it) {
+    const std::string name = it->first.substr(prefix.size());
+    if (!name.empty() && name.find('/') == std::string::npos) names.push_back(name);
+  }
+  return names;
+}
+
 }  // namespace strata::cli

@@ -24,6 +24,7 @@ class TarContext final : public BuildContext {
   absl::StatusOr<std::unique_ptr<ByteSource>> Open(const ContextEntry& entry) override;
   absl::StatusOr<std::optional<std::string>> ReadFile(absl::string_view path, size_t limit_bytes) override;
   std::optional<std::string> LinkTarget(absl::string_view path) override;
+  std::vector<std::string> FolderNames(absl::string_view path) override;
 
  private:
   struct Member {

@@ -99,6 +99,8 @@ TEST(TarContextTest, FollowsLinksWhenReadingByName) {
   EXPECT_EQ(text, "FROM x");
   EXPECT_THAT(context->ReadFile("loop", 100), StatusIs(absl::StatusCode::kInvalidArgument, "loop"));
   EXPECT_EQ(context->LinkTarget("Dockerfile"), "d/../d/app");
+  EXPECT_THAT(context->FolderNames(""), ElementsAre("Dockerfile", "d", "loop"));
+  EXPECT_THAT(context->FolderNames("d"), ElementsAre("app"));
 }
 
 TEST(TarContextTest, NamesThatLeaveTheRootStayInside) {
