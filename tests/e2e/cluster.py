@@ -20,7 +20,7 @@ from images import BUSYBOX
 
 BUILD_SECONDS = 180
 APPLETS = ("sh", "cat", "echo", "ls", "mkdir", "rm", "ln", "chmod", "chown", "sleep", "true", "false", "env", "id", "dd", "wget",
-           "test", "stat", "sha256sum", "seq", "head", "tail", "touch", "mv", "cp", "grep", "tr", "printf", "kill", "find", "sync")
+           "test", "[", "stat", "sort", "mkfifo", "mknod", "sha256sum", "seq", "head", "tail", "touch", "mv", "cp", "grep", "tr", "printf", "kill", "find", "sync")
 
 
 class Cluster(Stack):
@@ -239,6 +239,7 @@ def write_tree(root, files):
             path.mkdir(exist_ok=True)
             path.chmod(0o755)
         elif isinstance(content, Path):
+            path.unlink(missing_ok=True)
             path.symlink_to(content)
         else:
             path.write_bytes(content.encode() if isinstance(content, str) else content)

@@ -518,6 +518,45 @@ CMD ["by default"]
                 self.assertEqual(self.docker_run(name), "hello docker as 1000 in /home: by default\n")
                 self.assertEqual(self.docker_run(name, "given", "words"), "hello docker as 1000 in /home: given words\n")
 
+    # What a build sees in its last step and what docker sees in the pulled image: everything but what a container brings along.
+    LISTING = """\
+find / \\( -path /proc -o -path /sys -o -path /dev -o -path /etc/hosts -o -path /etc/resolv.conf -o -path /etc/hostname -o -path /etc/mtab \
+-o -path /.dockerenv \\) -prune -o -print | sort | while IFS= read -r path; do
+  if [ -f "$path" ] && [ ! -L "$path" ]; then sum=$(sha256sum < "$path"); else sum=-; fi
+  case $path in /|/etc) time=-;; *) time=$(stat -c %Y "$path");; esac  # where containers get mount points
+  echo "$path $(stat -c '%N %F %f %u:%g %h %t.%T' "$path") $time $sum"
+done 2> /dev/null
+"""
+
+    def test_docker_sees_the_tree_that_the_build_saw(self):
+        dockerfile = r"""
+FROM busybox
+COPY --chmod=755 list /bin/list
+RUN mkdir -p /a/b/c /moved/deep /type/dir /type/was-dir/x && echo 1 > /a/b/c/one && echo 2 > /moved/deep/two && echo 3 > /type/file && ln /a/b/c/one /a/hard && ln -s /nowhere /dangling && ln -s a/b /to-b && mkfifo /fifo && touch /type/was-dir/x/y
+RUN mv /moved /renamed && mv /a/b/c/one /a/b/c/uno && rm -rf /type/file /type/was-dir && mkdir /type/file && ln -s file /type/was-dir
+RUN rm -rf /a/b && mkdir /a/b && echo new > /a/b/new && chmod 0 /a/b/new && chmod 1777 /a && chown -R 12:34 /renamed && echo more >> /renamed/deep/two
+RUN mkdir '/odd names' && touch "/odd names/$(printf 'line\nbreak')" '/odd names/-rf' '/odd names/*' "/odd names/$(printf 'caf\351')" /.hidden '/odd names/.wharf'
+RUN dd if=/dev/zero of=/sparse bs=1 count=1 seek=20000000 2> /dev/null && touch -d '2001-02-03 04:05:06' /sparse && chmod 6711 /sparse
+RUN rm /a/hard && touch /a/hard && mknod /null c 1 3 && p=/deep && for i in $(seq 30); do p=$p/$(printf '%0100d' $i); done && mkdir -p $p && touch $p/leaf
+WORKDIR /work/dir
+COPY --chown=5:6 tree/ /to-b/
+ADD --chmod=700 tree /added/
+RUN rm -rf /renamed/deep && mkdir -p /renamed/deep && touch /renamed/deep/three && true
+"""
+        files = {"list": "#!/bin/sh\n" + self.LISTING, "tree/x/y/z": ("z\n", 0o4755), "tree/x/link": Path("../nowhere"), "tree/empty": None}
+        seen = self.build({**files, "Dockerfile": dockerfile + "RUN echo BEGIN; list\n"}).log().partition("BEGIN\n")[2]
+        self.assertGreater(len(seen.splitlines()), 100)
+        self.assert_same_lines(self.docker_run(f"{self.address}/{self.name}", "list"), seen)
+        # A builder that has only the layers sees the same.
+        self.cluster.replace_builder()
+        again = self.build({**files, "Dockerfile": dockerfile + "RUN echo again; echo BEGIN; list\n"})
+        self.assertEqual(set(list(again.dockerfile_steps().values())[:-1]), {"cached"})
+        self.assert_same_lines(again.log().partition("BEGIN\n")[2], seen)
+
+    def assert_same_lines(self, got, wanted):
+        got, wanted = set(got.splitlines()), set(wanted.splitlines())
+        self.assertEqual((sorted(got - wanted), sorted(wanted - got)), ([], []))
+
     def test_podman_pulls_and_runs_it(self):
         self.build({"Dockerfile": 'FROM busybox\nRUN echo built > /f\nCMD ["cat", "/f"]\n'})
         run_folder = self.short_folder()
