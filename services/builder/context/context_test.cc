@@ -55,6 +55,28 @@ TEST(ContextListing, RefusesHostileEntries) {
   EXPECT_THAT(listing.Add(bare), StatusIs(absl::StatusCode::kInvalidArgument, "without digest"));
 }
 
+TEST(ContextListing, HasALimit) {
+  ContextListing listing;
+  absl::Status status;
+  const std::string value(1 << 20, 'v');
+  for (int i = 0; i < 300 && status.ok(); ++i) {
+    Node node = File(std::to_string(i), "x");
+    node.xattrs["user.a"] = value;
+    status = listing.Add(std::move(node));
+  }
+  EXPECT_THAT(status, StatusIs(absl::StatusCode::kResourceExhausted, "longer than"));
+}
+
+TEST(ContextListing, DropsWhatATypeDoesNotHave) {
+  ContextListing listing;
+  Node file = File("a", "x");
+  file.link_target = "b";
+  file.device_major = 8;
+  ASSERT_OK(listing.Add(file));
+  EXPECT_EQ(listing.nodes().at("a").link_target, "");
+  EXPECT_EQ(listing.nodes().at("a").device_major, 0u);
+}
+
 TEST(ContextTree, ListsImpliedFoldersAndFetchesContentOnce) {
   testing::ScratchDir scratch;
   ASSERT_OK_AND_ASSIGN(auto cache, ContentCache::Open(scratch.path(), 1 << 20));

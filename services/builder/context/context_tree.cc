@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "absl/strings/escaping.h"
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
 #include "lib/base/status.h"
@@ -12,6 +13,7 @@ namespace strata::context {
 namespace {
 
 constexpr size_t kMaxEntries = 1'000'000;
+constexpr size_t kMaxBytes = 256 * 1024 * 1024;  // of names, targets and attributes together
 
 std::string ParentOf(const std::string& path) {
   const size_t slash = path.rfind('/');
@@ -44,7 +46,16 @@ absl::Status ContextListing::Add(filetree::Node node) {
   if (node.is_regular() && (node.digest.is_empty() || node.size_bytes < 0)) {
     return absl::InvalidArgumentError(absl::StrCat("context entry \"", shown, "\" came without digest or size"));
   }
-  if (node.is_symlink() && (node.link_target.empty() || node.link_target.size() > 4096)) {
+  if (!node.is_symlink()) node.link_target.clear();
+  if (!node.is_regular()) node.digest = Digest();
+  if (type != S_IFCHR && type != S_IFBLK) node.device_major = node.device_minor = 0;
+  bytes_ += node.path.size() + node.link_target.size();
+  for (const auto& [name, value] : node.xattrs) bytes_ += name.size() + value.size();
+  if (bytes_ > kMaxBytes) {
+    return absl::ResourceExhaustedError(
+        absl::StrCat("the listing of the build context is longer than ", kMaxBytes, " bytes; exclude some in .dockerignore"));
+  }
+  if (node.is_symlink() && (node.link_target.empty() || node.link_target.size() > 4096 || absl::StrContains(node.link_target, '\0'))) {
     return absl::InvalidArgumentError(absl::StrCat("context entry \"", shown, "\" is a link without a usable target"));
   }
   node.uid = 0;

@@ -29,12 +29,13 @@ class FileRequester {
 class ContextListing {
  public:
   // Takes one entry. kInvalidArgument: a path that is not relative and clean, twice the same path, a file without a digest, a type
-  // that is none. kResourceExhausted: more than a million entries.
+  // that is none. kResourceExhausted: more than a million entries, or more than 256 MiB of names and attributes.
   absl::Status Add(filetree::Node node);
   const std::map<std::string, filetree::Node>& nodes() const { return nodes_; }
 
  private:
   std::map<std::string, filetree::Node> nodes_;
+  size_t bytes_ = 0;
 };
 
 // Whether `path` is relative, not empty, at most 4096 bytes, and made of components that are neither empty, "." nor "..".

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <deque>
+#include <set>
 #include <utility>
 
 #include "absl/strings/match.h"
@@ -19,6 +20,7 @@ namespace strata::filetree {
 namespace {
 
 constexpr int kMaxLinks = 40;
+constexpr int kMaxWalksBehindLinks = 100'000;  // links that lead back up give a glob of n components 2^n paths
 
 std::string Join(absl::string_view folder, absl::string_view name) {
   return folder.empty() ? std::string(name) : absl::StrCat(folder, "/", name);
@@ -60,7 +62,11 @@ class Finder {
   // `at` is where the links led; `shown` is the same place as the source names it.
   absl::Status Walk(const Node& at, const std::string& shown, std::deque<std::string> rest, int links,
                     std::vector<Match>& matches) {
+    if (links > 0 && ++walks_behind_links_ > kMaxWalksBehindLinks) {
+      return absl::InvalidArgumentError("the wildcards of a source lead through too many symbolic links; name the folder they lead to");
+    }
     if (rest.empty()) {
+      if (has_any_depth_ && !found_.insert(shown).second) return absl::OkStatus();
       matches.push_back({at, BaseName(shown), shown});
       return absl::OkStatus();
     }
@@ -84,6 +90,9 @@ class Finder {
 
   absl::Status WalkAnyDepth(const Node& at, const std::string& shown, std::deque<std::string> rest, int links,
                             std::vector<Match>& matches) {
+    has_any_depth_ = true;
+    // Each "**" goes through a folder once, however many ways the ones before it lead there.
+    if (!entered_.emplace(rest.size(), shown).second) return absl::OkStatus();
     STRATA_RETURN_IF_ERROR(Walk(at, shown, rest, links, matches));
     STRATA_ASSIGN_OR_RETURN(const std::vector<Node> children, tree_.List(at.path));
     for (const Node& child : children) {
@@ -137,6 +146,10 @@ class Finder {
   }
 
   const FileTree& tree_;
+  int walks_behind_links_ = 0;
+  bool has_any_depth_ = false;                         // a "**" was met
+  std::set<std::pair<size_t, std::string>> entered_;   // components left, folder
+  std::set<std::string> found_;
 };
 
 absl::Status AddContents(const FileTree& tree, const std::string& folder, const std::string& relative_folder,
@@ -197,8 +210,9 @@ absl::Status HashNode(const CallContext& context, const FileTree& tree, const No
   const bool mode_counts = action.chmod.empty() || action.chmod.find_first_not_of("01234567") != std::string::npos;
   HashField(hasher, absl::StrCat(node.mode & S_IFMT, " ", mode_counts ? node.mode & 07777 : 0, " ",
                                  action.chown.empty() ? absl::StrCat(node.uid, ":", node.gid) : "", " ",
-                                 node.is_regular() ? node.size_bytes : 0, " ", node.device_major, ":", node.device_minor));
-  HashField(hasher, node.link_target);
+                                 node.is_regular() ? node.size_bytes : 0, " ", node.device_major, ":", node.device_minor, " ",
+                                 node.xattrs.size()));
+  HashField(hasher, node.is_symlink() ? node.link_target : "");
   for (const auto& [name, value] : node.xattrs) {
     HashField(hasher, name);
     HashField(hasher, value);
@@ -254,7 +268,8 @@ absl::StatusOr<Digest> SelectionDigest(const CallContext& context, const FileTre
   Hasher hasher;
   for (const SelectedSource& source : sources) {
     STRATA_RETURN_IF_ERROR(context.Check());
-    HashField(hasher, source.root.is_dir() ? "folder" : "file");
+    // With its count, so that no name can be made to look like the beginning of another source.
+    HashField(hasher, absl::StrCat(source.root.is_dir() ? "folder " : "file ", source.entries.size()));
     for (const Selected& entry : source.entries) {
       HashField(hasher, entry.relative);
       STRATA_RETURN_IF_ERROR(HashNode(context, tree, entry.node, action, hasher));

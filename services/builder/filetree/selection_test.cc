@@ -98,5 +98,22 @@ TEST_F(SelectionTest, DigestIgnoresTimesAndReplacedModes) {
   EXPECT_NE(digest({.sources = {"src"}, .chmod = "0644"}), with_chmod);
 }
 
+TEST_F(SelectionTest, SeveralStarsFindEachFileOnce) {
+  EXPECT_THAT(*Paths("**/**/x.c"), ElementsAre("src/lib/x.c>x.c"));
+  std::string many;
+  for (int i = 0; i < 40; ++i) many += "**/";
+  EXPECT_THAT(*Paths(many + "x.c"), ElementsAre("src/lib/x.c>x.c"));
+}
+
+TEST_F(SelectionTest, LinksInACircleEndAGlob) {
+  testing::WriteFile(scratch_.Join("circle/f"), "");
+  ASSERT_EQ(::symlink(".", scratch_.Join("circle/l").c_str()), 0);
+  ASSERT_EQ(::symlink(".", scratch_.Join("circle/m").c_str()), 0);
+  EXPECT_THAT(*Paths("circle/*/f"), ElementsAre("circle/f>f", "circle/f>f"));
+  std::string many = "circle/";
+  for (int i = 0; i < 35; ++i) many += "*/";
+  EXPECT_THAT(Paths(many + "f"), StatusIs(absl::StatusCode::kInvalidArgument, "too many symbolic links"));
+}
+
 }  // namespace
 }  // namespace strata::filetree
