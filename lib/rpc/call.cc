@@ -14,6 +14,8 @@ namespace {
 constexpr absl::Duration kLookEvery = absl::Milliseconds(50);
 constexpr size_t kMaxRequestIdBytes = 128;
 
+int64_t SteadyNanos() { return std::chrono::steady_clock::now().time_since_epoch() / std::chrono::nanoseconds(1); }
+
 bool IsRequestId(absl::string_view text) {
   return !text.empty() && text.size() <= kMaxRequestIdBytes && std::all_of(text.begin(), text.end(), [](char c) {
     return absl::ascii_isalnum(static_cast<unsigned char>(c)) || c == '.' || c == '_' || c == ':' || c == '-';
@@ -33,14 +35,14 @@ CallWatcher::~CallWatcher() {
   if (thread.joinable()) thread.join();
 }
 
-void CallWatcher::Add(const grpc::ServerContext& call, Cancellation& cancellation) {
+void CallWatcher::Add(ServerCall& call) {
   MutexLock lock(mutex_);
-  calls_[&call] = &cancellation;
+  calls_.insert(&call);
   if (!thread_.joinable()) thread_ = std::thread([this] { Loop(); });
   if (sleeps_) changed_.Signal();
 }
 
-void CallWatcher::Remove(const grpc::ServerContext& call) {
+void CallWatcher::Remove(ServerCall& call) {
   MutexLock lock(mutex_);
   calls_.erase(&call);
 }
@@ -55,9 +57,7 @@ void CallWatcher::Loop() {
     }
     changed_.WaitFor(mutex_, kLookEvery);
     // Callbacks of a Cancellation do not block, so they may run under the lock that keeps the calls alive.
-    for (const auto& [call, cancellation] : calls_) {
-      if (!cancellation->cancelled() && call->IsCancelled()) cancellation->Cancel();
-    }
+    for (ServerCall* call : calls_) call->Look();
   }
 }
 
@@ -72,7 +72,18 @@ ServerCall::ServerCall(CallWatcher& watcher, const grpc::ServerContext& server_c
     const absl::string_view text(id->second.data(), id->second.size());
     if (IsRequestId(text)) context_.request_id = std::string(text);
   }
-  watcher_.Add(server_context, cancellation_);
+  watcher_.Add(*this);
+}
+
+void ServerCall::Look() {
+  if (cancellation_.cancelled()) return;
+  const int64_t ends = patience_ends_.load(std::memory_order_relaxed);
+  if (ends != 0 && SteadyNanos() > ends) server_context_.TryCancel();
+  if (server_context_.IsCancelled()) cancellation_.Cancel();
+}
+
+PeerWait::PeerWait(const ServerCall& call, absl::Duration patience) : call_(call) {
+  call_.patience_ends_.store(SteadyNanos() + absl::ToInt64Nanoseconds(patience), std::memory_order_relaxed);
 }
 
 ClientCall::ClientCall(const CallContext& context) {

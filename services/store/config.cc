@@ -1,5 +1,7 @@
 #include "services/store/config.h"
 
+#include <algorithm>
+
 namespace strata::store {
 
 void AddOptions(config::Parser& parser, Config& config) {
@@ -19,7 +21,8 @@ void AddOptions(config::Parser& parser, Config& config) {
   parser.Add(&config.reserved_disk, {.flag = "reserved-disk", .env = "STRATA_STORE_RESERVED_DISK",
                                      .help = "Disk that uploads leave free."});
   parser.Add(&config.max_calls, {.flag = "max-calls", .env = "STRATA_STORE_MAX_CALLS",
-                                 .help = "Calls served at the same moment; each open upload and download is one."});
+                                 .help = "Calls served at the same moment; each open upload and download is one, and these may take "
+                                         "seven eighths."});
   parser.Add(&config.drain, {.flag = "drain", .env = "STRATA_STORE_DRAIN",
                              .help = "How long running calls may go on after SIGTERM."});
   parser.Add(&config.log_format, {.flag = "log-format", .env = "STRATA_LOG_FORMAT", .help = "Shape of log lines.",
@@ -35,6 +38,10 @@ absl::Status Check(const Config& config) {
   if (config.max_calls < 4 || config.max_calls > 10'000) return absl::InvalidArgumentError("--max-calls: want 4 to 10000");
   if (config.gc_interval < absl::Seconds(1)) return absl::InvalidArgumentError("--gc-interval: want at least 1s");
   return absl::OkStatus();
+}
+
+int MaxStreams(const Config& config) {
+  return static_cast<int>(config.max_calls - std::max<int64_t>(2, config.max_calls / 8));
 }
 
 EngineOptions ToEngineOptions(const Config& config) {

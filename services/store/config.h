@@ -30,5 +30,7 @@ void AddOptions(config::Parser& parser, Config& config);
 absl::Status Check(const Config& config);
 
 EngineOptions ToEngineOptions(const Config& config);
+// Of max_calls one in eight, and two at least, are kept for calls that carry no content.
+int MaxStreams(const Config& config);
 
 }  // namespace strata::store

@@ -55,13 +55,16 @@ absl::StatusOr<int> Serve(const Config& config, const std::string& described_con
   engine->StartCollector();
 
   rpc::CallWatcher watcher;
-  const std::unique_ptr<grpc::Service> blobs = NewBlobService(*engine, watcher);
+  const std::unique_ptr<grpc::Service> blobs = NewBlobService(*engine, watcher, {.max_streams = MaxStreams(config)});
   const std::unique_ptr<grpc::Service> manifests = NewManifestService(*engine, watcher);
   const std::unique_ptr<grpc::Service> cache = NewCacheService(*engine, watcher);
   const std::unique_ptr<grpc::Service> admin = NewAdminService(*engine, watcher);
   STRATA_ASSIGN_OR_RETURN(
       const std::unique_ptr<rpc::Server> server,
-      rpc::Server::Start({.listen = config.listen, .max_threads = static_cast<int>(config.max_calls), .metrics = &metrics},
+      rpc::Server::Start({.listen = config.listen,
+                          .max_threads = static_cast<int>(config.max_calls),
+                          .max_streams_a_connection = static_cast<int>(config.max_calls),
+                          .metrics = &metrics},
                          {blobs.get(), manifests.get(), cache.get(), admin.get()}));
   AddStatisticsMetrics(metrics, *engine);
 

@@ -6,6 +6,7 @@
 #include "lib/rpc/timestamp.h"
 #include "proto/strata/store/v1/blob.grpc.pb.h"
 #include "services/store/rpc/services.h"
+#include "services/store/rpc/stream_slots.h"
 #include "services/store/rpc/translate.h"
 #include "services/store/rpc/upload_stream.h"
 
@@ -19,7 +20,8 @@ using rpc::ToGrpc;
 
 class BlobService final : public v1::BlobService::Service {
  public:
-  BlobService(blobstore::BlobStore& blobs, rpc::CallWatcher& watcher) : blobs_(blobs), watcher_(watcher) {}
+  BlobService(blobstore::BlobStore& blobs, rpc::CallWatcher& watcher, const StreamLimits& limits)
+      : blobs_(blobs), watcher_(watcher), patience_(limits.patience), slots_(limits.max_streams) {}
 
   grpc::Status StartUpload(ServerContext* server, const v1::StartUploadRequest* request,
                            v1::StartUploadResponse* response) override {
@@ -55,13 +57,17 @@ class BlobService final : public v1::BlobService::Service {
   grpc::Status WriteUpload(ServerContext* server, grpc::ServerReader<v1::WriteUploadRequest>* reader,
                            v1::WriteUploadResponse* response) override {
     const ServerCall call(watcher_, *server);
-    return ToGrpc(ReceiveUpload(blobs_, call.context(), *server, *reader, *response));
+    const auto slot = slots_.Take();
+    if (!slot.ok()) return ToGrpc(slot.status());
+    return ToGrpc(ReceiveUpload(blobs_, call, *server, *reader, patience_, *response));
   }
 
   grpc::Status ReadBlob(ServerContext* server, const v1::ReadBlobRequest* request,
                         grpc::ServerWriter<v1::ReadBlobResponse>* writer) override {
     const ServerCall call(watcher_, *server);
-    return ToGrpc(SendBlob(call.context(), *request, *writer));
+    const auto slot = slots_.Take();
+    if (!slot.ok()) return ToGrpc(slot.status());
+    return ToGrpc(SendBlob(call, *request, *writer));
   }
 
   grpc::Status StatBlobs(ServerContext* server, const v1::StatBlobsRequest* request,
@@ -96,8 +102,9 @@ class BlobService final : public v1::BlobService::Service {
   }
 
  private:
-  absl::Status SendBlob(const CallContext& context, const v1::ReadBlobRequest& request,
+  absl::Status SendBlob(const ServerCall& call, const v1::ReadBlobRequest& request,
                         grpc::ServerWriter<v1::ReadBlobResponse>& writer) {
+    const CallContext& context = call.context();
     STRATA_ASSIGN_OR_RETURN(const Digest digest, Digest::Parse(request.digest()));
     STRATA_ASSIGN_OR_RETURN(const uint64_t offset, ParseSize("offset_bytes", request.offset_bytes()));
     STRATA_ASSIGN_OR_RETURN(const uint64_t length, ParseSize("length_bytes", request.length_bytes()));
@@ -106,9 +113,11 @@ class BlobService final : public v1::BlobService::Service {
                                             length == 0 ? std::nullopt : std::optional<uint64_t>(length)));
     v1::ReadBlobResponse response;
     response.mutable_info()->set_size_bytes(static_cast<int64_t>(reader->size_bytes()));
-    grpc::WriteOptions options;
-    options.set_no_compression();
-    if (!writer.Write(response, options)) return ClientGone();
+    const auto send = [&] {
+      const rpc::PeerWait wait(call, patience_);
+      return writer.Write(response, grpc::WriteOptions().set_no_compression());
+    };
+    if (!send()) return ClientGone();
     uint64_t left = reader->size_bytes() - offset;
     if (length != 0) left = std::min(left, length);
     while (left > 0) {
@@ -117,7 +126,7 @@ class BlobService final : public v1::BlobService::Service {
       data.resize(std::min<uint64_t>(left, rpc::kContentMessageBytes));
       STRATA_RETURN_IF_ERROR(ReadExactly(*reader, data.data(), data.size()));
       left -= data.size();
-      if (!writer.Write(response, options)) return ClientGone();
+      if (!send()) return ClientGone();
     }
     // The reader may find only at the end that what it gave was damaged.
     char extra;
@@ -128,12 +137,15 @@ class BlobService final : public v1::BlobService::Service {
 
   blobstore::BlobStore& blobs_;
   rpc::CallWatcher& watcher_;
+  const absl::Duration patience_;
+  StreamSlots slots_;
 };
 
 }  // namespace
 
-std::unique_ptr<grpc::Service> NewBlobService(blobstore::BlobStore& blobs, rpc::CallWatcher& watcher) {
-  return std::make_unique<BlobService>(blobs, watcher);
+std::unique_ptr<grpc::Service> NewBlobService(blobstore::BlobStore& blobs, rpc::CallWatcher& watcher,
+                                              const StreamLimits& limits) {
+  return std::make_unique<BlobService>(blobs, watcher, limits);
 }
 
 }  // namespace strata::store

@@ -5,6 +5,7 @@
 
 #include <memory>
 
+#include "absl/time/time.h"
 #include "lib/blobstore/blob_store.h"
 #include "lib/blobstore/cache_store.h"
 #include "lib/blobstore/ref_store.h"
@@ -18,7 +19,13 @@ class CallWatcher;
 
 namespace strata::store {
 
-std::unique_ptr<grpc::Service> NewBlobService(blobstore::BlobStore& blobs, rpc::CallWatcher& watcher);
+struct StreamLimits {
+  int max_streams = 224;  // uploads and downloads at the same moment, fewer than the server's threads; more are kUnavailable
+  absl::Duration patience = absl::Minutes(10);  // for one message to come or go; a stream that takes longer is cancelled
+};
+
+std::unique_ptr<grpc::Service> NewBlobService(blobstore::BlobStore& blobs, rpc::CallWatcher& watcher,
+                                              const StreamLimits& limits = {});
 std::unique_ptr<grpc::Service> NewManifestService(blobstore::RefStore& refs, rpc::CallWatcher& watcher);
 std::unique_ptr<grpc::Service> NewCacheService(blobstore::CacheStore& cache, rpc::CallWatcher& watcher);
 std::unique_ptr<grpc::Service> NewAdminService(blobstore::AdminStore& admin, rpc::CallWatcher& watcher);

@@ -28,8 +28,8 @@ using strata::testing::StatusIs;
 // A MemoryStore served by gRPC.
 class ServedStore {
  public:
-  explicit ServedStore(const std::string& listen = "127.0.0.1:0") {
-    services_.push_back(NewBlobService(memory, watcher_));
+  explicit ServedStore(const std::string& listen = "127.0.0.1:0", const StreamLimits& limits = {}) {
+    services_.push_back(NewBlobService(memory, watcher_, limits));
     services_.push_back(NewManifestService(memory, watcher_));
     services_.push_back(NewCacheService(memory, watcher_));
     services_.push_back(NewAdminService(memory, watcher_));
@@ -125,6 +125,8 @@ class WireTest : public ::testing::Test {
     request.set_data(std::move(data));
     return request;
   }
+
+  explicit WireTest(const StreamLimits& limits = {}) : store_("127.0.0.1:0", limits) {}
 
   ServedStore store_;
   const CallContext context_;
@@ -228,6 +230,69 @@ TEST_F(WireTest, AnAwayStoreIsNamed) {
   const absl::Time give_up = absl::Now() + absl::Seconds(20);
   while (absl::IsUnavailable(status) && absl::Now() < give_up) status = client_->Ping(context_);
   EXPECT_OK(status);
+}
+
+class FewStreamsTest : public WireTest {
+ protected:
+  FewStreamsTest() : WireTest({.max_streams = 2}) {}
+};
+
+TEST_F(FewStreamsTest, StreamsNeverTakeThePlaceOfShortCalls) {
+  const std::string content(64 << 20, 'x');
+  StringSource big(content);
+  ASSERT_OK(blobstore::UploadBlob(*client_, context_, "app", big, Digest::Of(content)));
+  ASSERT_OK_AND_ASSIGN(auto first, client_->OpenBlob(context_, "app", Digest::Of(content)));
+  const std::string id = StartUpload();
+  ASSERT_OK_AND_ASSIGN(const auto second, client_->OpenUpload(context_, "app", id, 0));
+  EXPECT_THAT(client_->OpenBlob(context_, "app", Digest::Of(content)), StatusIs(absl::StatusCode::kUnavailable, "retry"));
+  EXPECT_THAT(client_->OpenUpload(context_, "app", id, 0), StatusIs(absl::StatusCode::kUnavailable, "retry"));
+  EXPECT_OK(client_->StatBlobs(context_, "app", {}));
+  // The place comes free with the stream; the server notices in its own time.
+  ASSERT_OK(second->Flush());
+  absl::StatusOr<std::unique_ptr<blobstore::BlobReader>> third = absl::UnavailableError("");
+  const absl::Time give_up = absl::Now() + absl::Seconds(20);
+  while (absl::IsUnavailable(third.status()) && absl::Now() < give_up) {
+    third = client_->OpenBlob(context_, "app", Digest::Of(content));
+  }
+  EXPECT_OK(third);
+}
+
+class ImpatientTest : public WireTest {
+ protected:
+  ImpatientTest() : WireTest({.max_streams = 1, .patience = absl::Milliseconds(300)}) {}
+};
+
+TEST_F(ImpatientTest, AnUploadThatStandsStillIsEndedAndItsSessionFree) {
+  const std::string id = StartUpload();
+  grpc::ClientContext context;
+  v1::WriteUploadResponse response;
+  const auto stream = stub_->WriteUpload(&context, &response);
+  ASSERT_TRUE(stream->Write(Header(id, 0)));
+  ASSERT_TRUE(stream->Write(Data("abc")));
+  EXPECT_EQ(stream->Finish().error_code(), grpc::StatusCode::CANCELLED);
+  absl::StatusOr<std::unique_ptr<blobstore::UploadWriter>> writer = absl::AbortedError("");
+  const absl::Time give_up = absl::Now() + absl::Seconds(20);
+  while ((absl::IsAborted(writer.status()) || absl::IsUnavailable(writer.status())) && absl::Now() < give_up) {
+    writer = client_->OpenUpload(context_, "app", id, 3);
+  }
+  EXPECT_OK(writer);
+}
+
+TEST_F(ImpatientTest, AReaderThatStandsStillIsCutOff) {
+  const std::string content(64 << 20, 'x');
+  StringSource big(content);
+  ASSERT_OK(blobstore::UploadBlob(*client_, context_, "app", big, Digest::Of(content)));
+  absl::StatusOr<std::unique_ptr<blobstore::BlobReader>> still = absl::UnavailableError("");
+  absl::StatusOr<std::unique_ptr<blobstore::BlobReader>> next = absl::UnavailableError("");
+  const absl::Time give_up = absl::Now() + absl::Seconds(20);
+  // The upload's stream may still be ending.
+  while (absl::IsUnavailable(still.status()) && absl::Now() < give_up) still = client_->OpenBlob(context_, "app", Digest::Of(content));
+  ASSERT_OK(still);
+  // There is one place, and the first reader, who takes nothing, has it until it is cut off.
+  while (absl::IsUnavailable(next.status()) && absl::Now() < give_up) next = client_->OpenBlob(context_, "app", Digest::Of(content));
+  EXPECT_OK(next);
+  NullSink sink;
+  EXPECT_THAT(CopyBytes(**still, sink), StatusIs(absl::StatusCode::kCancelled, ""));
 }
 
 TEST_F(WireTest, NamesThatAreNotTextFailClearly) {

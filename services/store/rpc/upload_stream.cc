@@ -23,10 +23,15 @@ absl::Status CheckData(const std::string& data) {
 
 }  // namespace
 
-absl::Status ReceiveUpload(blobstore::BlobStore& blobs, const CallContext& context, grpc::ServerContext& server,
-                           grpc::ServerReader<Request>& reader, v1::WriteUploadResponse& response) {
+absl::Status ReceiveUpload(blobstore::BlobStore& blobs, const rpc::ServerCall& call, grpc::ServerContext& server,
+                           grpc::ServerReader<Request>& reader, absl::Duration patience, v1::WriteUploadResponse& response) {
+  const CallContext& context = call.context();
   Request request;
-  if (!reader.Read(&request) || !request.has_header()) {
+  const auto receive = [&] {
+    const rpc::PeerWait wait(call, patience);
+    return reader.Read(&request);
+  };
+  if (!receive() || !request.has_header()) {
     return absl::InvalidArgumentError("the first message of WriteUpload must be the header");
   }
   const Request::Header header = request.header();
@@ -44,7 +49,7 @@ absl::Status ReceiveUpload(blobstore::BlobStore& blobs, const CallContext& conte
   reader.SendInitialMetadata();
 
   uint64_t held = *offset;
-  while (reader.Read(&request)) {
+  while (receive()) {
     switch (request.part_case()) {
       case Request::kData:
         STRATA_RETURN_IF_ERROR(CheckData(request.data()));

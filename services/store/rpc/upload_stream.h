@@ -10,12 +10,16 @@
 #include <grpcpp/support/sync_stream.h>
 
 #include "absl/status/status.h"
+#include "absl/time/time.h"
 #include "lib/blobstore/blob_store.h"
+#include "lib/rpc/call.h"
 #include "proto/strata/store/v1/blob.pb.h"
 
 namespace strata::store {
 
-absl::Status ReceiveUpload(blobstore::BlobStore& blobs, const CallContext& context, grpc::ServerContext& server,
-                           grpc::ServerReader<v1::WriteUploadRequest>& reader, v1::WriteUploadResponse& response);
+// Waits for each message `patience` at most; what came before is kept.
+absl::Status ReceiveUpload(blobstore::BlobStore& blobs, const rpc::ServerCall& call, grpc::ServerContext& server,
+                           grpc::ServerReader<v1::WriteUploadRequest>& reader, absl::Duration patience,
+                           v1::WriteUploadResponse& response);
 
 }  // namespace strata::store
