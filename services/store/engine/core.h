@@ -23,7 +23,8 @@ struct EngineOptions {
   int64_t reserved_bytes = 128 << 20;             // disk that uploads leave free
   int max_large_writers = 128;                    // uploads over 32 KiB at the same moment; each takes 1 MiB of memory
   std::function<void(const absl::Status&)> on_background_error;  // of the collector's thread; it tries again later
-  // Called at every step of a commit, by name ("upload.synced"); a test dies there.
+  // Called at every step of a commit, by name ("upload.synced"): a test dies there; and between steps of a read: a test changes
+  // there what is read.
   std::function<void(absl::string_view)> commit_point_for_test;
 };
 

@@ -215,17 +215,25 @@ absl::StatusOr<blobstore::PutManifestResult> Manifests::Put(absl::string_view re
 absl::StatusOr<StoredManifest> Manifests::Get(absl::string_view repository, const blobstore::ManifestReference& reference,
                                               bool head_only) {
   STRATA_RETURN_IF_ERROR(CheckRepository(repository));
-  StoredManifest stored;
-  std::string asked;
-  if (reference.digest) {
-    stored.digest = *reference.digest;
-    asked = stored.digest.ToString();
-  } else {
-    asked = absl::StrCat("tagged \"", reference.tag.substr(0, 128), "\"");
+  if (reference.digest) return Read(repository, *reference.digest, reference.digest->ToString(), head_only);
+  const std::string asked = absl::StrCat("tagged \"", reference.tag.substr(0, 128), "\"");
+  std::optional<Digest> before;
+  while (true) {
     STRATA_ASSIGN_OR_RETURN(const std::optional<TagRow> tag, FindTag(core_.kv, repository, reference.tag));
     if (!tag) return NoSuchManifest(repository, asked);
-    stored.digest = tag->digest;
+    core_.AtCommitPoint("manifest.tag_read");
+    absl::StatusOr<StoredManifest> stored = Read(repository, tag->digest, asked, head_only);
+    // When the tag was moved and its old manifest deleted since, the tag never was without a manifest: look again. A tag that still
+    // names the manifest that is not there is damage.
+    if (!absl::IsNotFound(stored.status()) || before == tag->digest) return stored;
+    before = tag->digest;
   }
+}
+
+absl::StatusOr<StoredManifest> Manifests::Read(absl::string_view repository, const Digest& digest, const std::string& asked,
+                                               bool head_only) {
+  StoredManifest stored;
+  stored.digest = digest;
   STRATA_ASSIGN_OR_RETURN(std::optional<ManifestRow> row, FindManifest(core_.kv, repository, stored.digest));
   if (!row) return NoSuchManifest(repository, asked);
   stored.media_type = std::move(row->media_type);

@@ -24,6 +24,10 @@ class Manifests {
   absl::StatusOr<std::vector<std::string>> Delete(absl::string_view repository, const Digest& digest);
 
  private:
+  // `asked` is how errors name the manifest.
+  absl::StatusOr<blobstore::StoredManifest> Read(absl::string_view repository, const Digest& digest, const std::string& asked,
+                                                 bool head_only);
+
   const Core& core_;
 };
 

@@ -49,6 +49,19 @@ TEST_F(ManifestsTest, ComesBackByteForByteByTagAndDigest) {
   EXPECT_THAT(Get("team/other", "1.4"), StatusIs(absl::StatusCode::kNotFound, "team/other"));
 }
 
+TEST_F(ManifestsTest, ATagThatMovesUnderAReaderIsNeverMissing) {
+  const Digest before = PushImage("team/app", "latest", 1);
+  std::optional<Digest> after;
+  options_.commit_point_for_test = [&](absl::string_view name) {
+    if (name != "manifest.tag_read" || after) return;
+    after = PushImage("team/app", "latest", 2);
+    EXPECT_OK(engine_->DeleteManifest(context_, "team/app", before));
+  };
+  Reopen();
+  ASSERT_OK_AND_ASSIGN(const auto read, Get("team/app", "latest"));
+  EXPECT_EQ(read.digest, *after);
+}
+
 TEST_F(ManifestsTest, RefusesWhatNamesMissingBlobs) {
   std::vector<Digest> layers;
   for (int i = 0; i < 15; ++i) layers.push_back(Digest::Of(absl::StrCat("layer", i)));
