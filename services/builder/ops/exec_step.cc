@@ -5,6 +5,7 @@
 
 #include <cerrno>
 #include <memory>
+#include <set>
 #include <utility>
 
 #include "absl/strings/match.h"
@@ -43,10 +44,28 @@ executor::Network ToNetwork(graph::Network network) {
 // A path that another process can open although it leads to an inode, not to a name: a link swapped in the meantime changes nothing.
 std::string PathOf(int fd) { return absl::StrCat("/proc/", ::getpid(), "/fd/", fd); }
 
+std::string CacheName(const graph::ExecMount& mount) { return std::string(Digest::Of(mount.cache_id).hex()); }
+
 // Everything that a step's mounts need to stay there while it runs.
 class MountSet {
  public:
   explicit MountSet(const StepContext& step) : step_(step) {}
+
+  // Before the first Add. Each once and in one order, since two steps that hold what the other waits for would never end.
+  absl::Status LockCaches(const std::vector<graph::ExecMount>& mounts) {
+    std::set<std::string> names;
+    for (const graph::ExecMount& mount : mounts) {
+      if (mount.kind == graph::ExecMount::Kind::kCache && mount.exclusive) names.insert(CacheName(mount));
+    }
+    for (const std::string& name : names) {
+      std::unique_ptr<solver::Flights::Ticket> ticket;
+      while (ticket == nullptr) {
+        STRATA_ASSIGN_OR_RETURN(ticket, step_.environment.cache_mounts.Join(step_.call, name));
+      }
+      tickets_.push_back(std::move(ticket));
+    }
+    return absl::OkStatus();
+  }
 
   absl::Status Add(const graph::ExecMount& mount) {
     executor::Mount out;
@@ -87,14 +106,7 @@ class MountSet {
 
  private:
   absl::Status AddCache(const graph::ExecMount& mount, executor::Mount& out) {
-    const std::string name = std::string(Digest::Of(mount.cache_id).hex());
-    while (mount.exclusive) {
-      STRATA_ASSIGN_OR_RETURN(auto ticket, step_.environment.cache_mounts.Join(step_.call, name));
-      if (ticket == nullptr) continue;
-      tickets_.push_back(std::move(ticket));
-      break;
-    }
-    out.source = absl::StrCat(step_.environment.cache_mount_root, "/", name);
+    out.source = absl::StrCat(step_.environment.cache_mount_root, "/", CacheName(mount));
     if (::mkdir(out.source.c_str(), 0700) == 0) {
       if (::chown(out.source.c_str(), mount.uid, mount.gid) != 0 || ::chmod(out.source.c_str(), mount.mode) != 0) {
         return ErrnoStatus(errno, "making a cache mount");
@@ -162,6 +174,12 @@ absl::StatusOr<std::string> ExecKey(const CallContext& context, const OpEnvironm
   for (const graph::ExecMount& mount : op.mounts) {
     key.Add("mount", absl::StrCat(static_cast<int>(mount.kind)));
     key.Add("target", mount.target);
+    if (mount.kind == graph::ExecMount::Kind::kTmpfs) key.Add("size", absl::StrCat(mount.size_bytes));
+    if (mount.kind == graph::ExecMount::Kind::kCache) {
+      key.Add("id", mount.cache_id);
+      key.Add("access", mount.read_only ? "ro" : "rw");
+      key.Add("new", absl::StrCat(mount.mode, " ", mount.uid, ":", mount.gid));
+    }
     if (mount.kind != graph::ExecMount::Kind::kBind) continue;
     STRATA_ASSIGN_OR_RETURN(const Digest content, InputDigest(context, environment, inputs[mount.input], AsSelection(mount)));
     key.Add("content", content.ToString());
@@ -176,6 +194,7 @@ absl::StatusOr<snapshot::Layer> RunExec(const StepContext& step, const graph::Ex
   STRATA_ASSIGN_OR_RETURN(auto workspace, step.environment.snapshots.CreateWorkspace(std::move(stack)));
   {
     MountSet mounts(step);
+    STRATA_RETURN_IF_ERROR(mounts.LockCaches(op.mounts));
     for (const graph::ExecMount& mount : op.mounts) STRATA_RETURN_IF_ERROR(mounts.Add(mount));
     if (!op.script.empty()) STRATA_RETURN_IF_ERROR(mounts.AddScript(op.script));
     executor::ExecSpec spec;

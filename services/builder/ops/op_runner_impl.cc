@@ -2,6 +2,7 @@
 
 #include <variant>
 
+#include "absl/strings/str_cat.h"
 #include "lib/base/status.h"
 #include "services/builder/ops/steps.h"
 
@@ -9,9 +10,17 @@ namespace strata::ops {
 
 absl::StatusOr<std::optional<std::string>> OpRunnerImpl::CacheKey(const CallContext& context, const graph::Vertex& vertex,
                                                                   const std::vector<solver::Result>& inputs) {
-  if (const auto* file = std::get_if<graph::FileOp>(&vertex.op)) return FileKey(context, environment_, *file, inputs);
-  if (const auto* exec = std::get_if<graph::ExecOp>(&vertex.op)) return ExecKey(context, environment_, *exec, inputs);
-  return std::nullopt;
+  std::string key;
+  if (const auto* file = std::get_if<graph::FileOp>(&vertex.op)) {
+    STRATA_ASSIGN_OR_RETURN(key, FileKey(context, environment_, *file, inputs));
+  } else if (const auto* exec = std::get_if<graph::ExecOp>(&vertex.op)) {
+    STRATA_ASSIGN_OR_RETURN(key, ExecKey(context, environment_, *exec, inputs));
+  } else {
+    return std::nullopt;
+  }
+  // A layer whose times were clamped is another layer.
+  if (epoch_) absl::StrAppend(&key, "/epoch-", absl::ToUnixSeconds(*epoch_));
+  return key;
 }
 
 absl::StatusOr<solver::Result> OpRunnerImpl::Run(const CallContext& context, const graph::Vertex& vertex,
