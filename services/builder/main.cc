@@ -2,6 +2,7 @@
 #include <sys/resource.h>
 #include <sys/stat.h>
 
+#include <cerrno>
 #include <cstdio>
 #include <filesystem>
 #include <memory>
@@ -43,13 +44,15 @@ namespace strata {
 namespace {
 
 absl::Status MakeFolders(const std::string& data) {
+  std::error_code leftover;
+  std::filesystem::remove_all(absl::StrCat(data, "/scratch"), leftover);  // of steps that a crash ended; what stays does no harm
   for (const char* name : {"snapshots", "context", "executor", "cache-mounts", "scratch"}) {
     std::error_code error;
     std::filesystem::create_directories(absl::StrCat(data, "/", name), error);
     if (error) return ErrnoStatus(error.value(), absl::StrCat("creating ", data, "/", name));
   }
   // What others on this machine must not read: layers may hold anything.
-  ::chmod(data.c_str(), 0700);
+  if (::chmod(data.c_str(), 0700) != 0) return ErrnoStatus(errno, absl::StrCat("closing ", data, " to others"));
   return absl::OkStatus();
 }
 
@@ -71,6 +74,7 @@ std::string StoreProblem(blobstore::StoreClient& store) {
 
 absl::StatusOr<int> Serve(const builder::Config& config, const config::Parser& parser) {
   STRATA_RETURN_IF_ERROR(MakeFolders(config.data));
+  ::umask(0);  // modes in images are what the Dockerfile says, not what this process was started with
   const SystemClock clock;
   metrics::Registry metrics;
   metrics::AddProcessMetrics(metrics);
@@ -161,7 +165,6 @@ int Main(int argc, const char* const* argv) {
   const auto format = log::ParseFormat(config.log_format);
   if (level.ok() && format.ok()) log::Configure(*level, *format);
   RaiseFileLimit();
-  ::umask(0);  // modes in images are what the Dockerfile says, not what this process was started with
   const absl::StatusOr<int> code = Serve(config, parser);
   if (code.ok()) return *code;
   std::fprintf(stderr, "strata-builder: %s\n", std::string(code.status().message()).c_str());

@@ -5,6 +5,7 @@
 // Thread-safe.
 #pragma once
 
+#include <algorithm>
 #include <vector>
 
 #include "absl/status/statusor.h"
@@ -27,8 +28,8 @@ struct SolveReport {
 
 class Solver {
  public:
-  // `cache` must outlive this object. `parallelism`: vertices of one build evaluated at once.
-  Solver(cache::StepCache& cache, int parallelism) : cache_(cache), parallelism_(parallelism) {}
+  // `cache` must outlive this object. `parallelism`: vertices of one build evaluated at once, at least one.
+  Solver(cache::StepCache& cache, int parallelism) : cache_(cache), parallelism_(std::max(parallelism, 1)) {}
 
   // Evaluates the targets. The first failure cancels what still runs, and is what is returned, prefixed with the location of its
   // instruction. kCancelled: the context was. `runner` and `progress` are borrowed for the call.

@@ -169,6 +169,12 @@ TEST_F(SolverTest, ConcurrentBuildsExecuteAnIdenticalStepOnce) {
   second.join();
 }
 
+TEST_F(SolverTest, WithoutParallelismOneStepRunsAtATime) {
+  Solver narrow(cache_, 0);
+  ASSERT_OK_AND_ASSIGN(const SolveReport report, narrow.Solve({}, {Make("b", {Make("a")})}, runner_, progress_));
+  EXPECT_EQ(report.results[0].layers.size(), 2u);
+}
+
 TEST_F(SolverTest, AChainOfThousandsOfStepsIsFine) {
   graph::VertexPtr vertex = Make("base");
   for (int i = 0; i < 5000; ++i) {

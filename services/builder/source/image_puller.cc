@@ -18,6 +18,7 @@ namespace {
 
 constexpr size_t kBlobsAtOnce = 4;
 constexpr int kMaxIndexDepth = 3;
+constexpr int kMaxManifests = 1000;  // of one image, indexes within indexes included
 
 const std::vector<std::string>& ManifestTypes() {
   static const auto& types = *new std::vector<std::string>{oci::kOciManifest, oci::kOciIndex, oci::kDockerManifest,
@@ -70,6 +71,10 @@ class ImagePuller::Transfer {
   absl::StatusOr<Digest> Store(const distribution::FetchedManifest& fetched, const oci::Manifest& manifest, const std::string& tag,
                                int depth) {
     if (depth > kMaxIndexDepth) return absl::InvalidArgumentError("indexes nest too deep");
+    if (++manifests_ > kMaxManifests) {
+      return absl::InvalidArgumentError(absl::StrCat(request_.remote.ToString(), " has more than ", kMaxManifests,
+                                                     " manifests in its index; pull one platform of it"));
+    }
     for (const oci::Descriptor& child : manifest.manifests) {
       STRATA_ASSIGN_OR_RETURN(const auto child_fetched,
                               registry_.FetchManifest(context_, request_.remote, child.digest.ToString(), ManifestTypes()));
@@ -132,6 +137,7 @@ class ImagePuller::Transfer {
   distribution::RegistryClient& registry_;
   const PullRequest& request_;
   const TransferReport& report_;
+  int manifests_ = 0;
 };
 
 absl::StatusOr<Digest> ImagePuller::Pull(const CallContext& context, distribution::RegistryClient& registry,
