@@ -43,6 +43,14 @@ void SetTimes(oci::ImageConfig& config, const std::vector<snapshot::Layer>& laye
   config.created = epoch ? *epoch : last.value_or(absl::UnixEpoch());
 }
 
+// The store says which blob is missing; what to do about it is ours to say.
+absl::Status NotStored(const absl::Status& status, absl::string_view what, absl::string_view repository) {
+  const absl::Status told = Annotate(status, absl::StrCat("storing the ", what, " of ", repository));
+  if (!absl::IsFailedPrecondition(status)) return told;
+  return absl::FailedPreconditionError(
+      absl::StrCat(told.message(), "; a layer left the store while the image was built: build again"));
+}
+
 Document MakeManifest(const ImageContent& image, const ExportOptions& options) {
   const bool is_docker = options.format == Format::kDocker;
   oci::ImageConfig config = image.config;
@@ -106,13 +114,13 @@ absl::StatusOr<ExportedImage> ImageExporter::Export(const CallContext& context, 
       put.link_blobs = true;
       if (!is_index) put.tags = {target.tag};
       auto stored = refs_.PutManifest(context, target.repository, manifest.descriptor.media_type, manifest.content, put);
-      if (!stored.ok()) return Annotate(stored.status(), absl::StrCat("storing the manifest of ", target.repository));
+      if (!stored.ok()) return NotStored(stored.status(), "manifest", target.repository);
     }
     if (is_index) {
       blobstore::PutManifestOptions put;
       put.tags = {target.tag};
       auto stored = refs_.PutManifest(context, target.repository, top.descriptor.media_type, top.content, put);
-      if (!stored.ok()) return Annotate(stored.status(), absl::StrCat("storing the index of ", target.repository));
+      if (!stored.ok()) return NotStored(stored.status(), "index", target.repository);
     }
   }
   return exported;

@@ -1,17 +1,21 @@
-// BuildStream between a real server and a real client.
+// BuildStream and ClientContext between a real server and a real client.
 #include "services/builder/rpc/build_stream.h"
 
 #include <grpcpp/channel.h>
+#include <sys/stat.h>
 
-#include <functional>
 #include <latch>
 #include <memory>
+#include <string>
 #include <thread>
+#include <vector>
 
 #include "gmock/gmock.h"
 #include "lib/rpc/channel.h"
 #include "lib/rpc/server.h"
+#include "lib/testing/scratch_dir.h"
 #include "lib/testing/status_matchers.h"
+#include "services/builder/rpc/client_context.h"
 
 namespace strata::rpc {
 namespace {
@@ -91,6 +95,47 @@ TEST_F(BuildStreamTest, NothingIsStartedAfterTheEnd) {
   EXPECT_FALSE(stream.Read(request));
   reader.join();
   EXPECT_EQ(client_->Finish().error_message(), "exit code: 1");
+}
+
+TEST_F(BuildStreamTest, FilesThatNobodyAskedForOrInPiecesOfOthersEndTheBuild) {
+  Start(absl::Minutes(1));
+  testing::ScratchDir scratch;
+  ASSERT_OK_AND_ASSIGN(const auto cache, context::ContentCache::Open(scratch.path(), 1 << 20));
+  progress::NullProgress progress;
+  ClientContext client(service_->stream(), *cache, progress);
+  builder::v1::ContextEntries entries;
+  std::vector<filetree::Node> files;
+  for (uint32_t id = 0; id < 3; ++id) {
+    auto& entry = *entries.add_entries();
+    entry.set_id(id);
+    entry.set_path(std::to_string(id));
+    entry.set_mode(S_IFREG | 0644);
+    entry.set_size_bytes(1);
+    entry.set_digest(Digest::Of(std::to_string(id)).ToString());
+    if (id == 2) continue;
+    files.emplace_back();
+    files.back().digest = Digest::Of(std::to_string(id));
+  }
+  ASSERT_OK(client.OnEntries(entries));
+  ASSERT_OK(client.OnListingEnd());
+  std::thread step([&] { EXPECT_THAT(client.Fetch({}, files), StatusIs(absl::StatusCode::kInvalidArgument, "mixed")); });
+  BuildResponse query;
+  ASSERT_TRUE(client_->Read(&query));
+  EXPECT_EQ(query.file_query().ids_size(), 2);
+
+  const auto send = [&](uint32_t id) {
+    builder::v1::FileData data;
+    data.add_pieces()->set_id(id);
+    return client.OnFileData(data);
+  };
+  EXPECT_THAT(send(2), StatusIs(absl::StatusCode::kInvalidArgument, "nobody asked for"));
+  EXPECT_OK(send(0));
+  EXPECT_OK(send(0));
+  EXPECT_THAT(send(1), StatusIs(absl::StatusCode::kInvalidArgument, "in the middle of file 0"));
+  client.OnStreamEnd(absl::InvalidArgumentError("mixed"));
+  step.join();
+  service_->stream().End(grpc::Status::CANCELLED);
+  service_->stream().WaitUntilDone();
 }
 
 }  // namespace

@@ -154,6 +154,11 @@ absl::Status ClientContext::OnFileData(const builder::v1::FileData& data) {
 absl::Status ClientContext::TakePiece(const builder::v1::FileData::Piece& piece) {
   auto found = incoming_.find(piece.id());
   if (found == incoming_.end()) {
+    // One open file at a time: a client must not be able to use up the descriptors of everybody.
+    if (!incoming_.empty()) {
+      return absl::InvalidArgumentError(absl::StrCat("the client began to send file ", piece.id(), " in the middle of file ",
+                                                     incoming_.begin()->first, "; pieces of a file follow one another"));
+    }
     Expected expected;
     int64_t size_bytes = 0;
     {
