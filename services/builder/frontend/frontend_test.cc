@@ -153,6 +153,13 @@ TEST(Frontend, CopyBecomesAFileOp) {
   EXPECT_TRUE(plan.context_paths.empty());
 }
 
+TEST(Frontend, SecretsThatNobodyOffersNeedNoTarget) {
+  ASSERT_OK_AND_ASSIGN(const Plan plan, MakePlanOf("FROM debian:12\nRUN --mount=type=secret,id=a --mount=type=ssh true\n"));
+  EXPECT_TRUE(Exec(plan).mounts.empty());
+  EXPECT_THAT(MakePlanOf("FROM debian:12\nRUN --mount=type=secret,id=a,required true\n"), StatusIs(absl::StatusCode::kUnimplemented, "secret,required"));
+  EXPECT_THAT(MakePlanOf("FROM debian:12\nWORKDIR /w\nRUN --mount=type=tmpfs,target=/ true\n"), StatusIs(absl::StatusCode::kInvalidArgument, "cannot be mounted over"));
+}
+
 TEST(Frontend, ErrorsNameFileAndLine) {
   const struct {
     const char* text;

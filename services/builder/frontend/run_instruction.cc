@@ -41,7 +41,6 @@ absl::Status AddMount(const StageState& stage, StageContext& context, const dock
   graph::ExecMount out;
   out.target = JoinAbsolute(stage.config.working_dir, mount.target);
   out.read_only = mount.read_only;
-  if (out.target == "/") return absl::InvalidArgumentError("a mount target must not be \"/\"");
   switch (mount.type) {
     case dockerfile::MountType::kBind:
       STRATA_RETURN_IF_ERROR(AddBind(context, mount, out, inputs));
@@ -69,6 +68,7 @@ absl::Status AddMount(const StageState& stage, StageContext& context, const dock
       }
       return absl::OkStatus();  // the same as a secret that the client does not offer
   }
+  if (out.target == "/") return absl::InvalidArgumentError("a mount target must not be \"/\"");
   op.mounts.push_back(std::move(out));
   return absl::OkStatus();
 }
