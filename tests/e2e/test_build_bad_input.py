@@ -104,6 +104,13 @@ class DockerfileErrorsTest(BadInputTestCase):
         message = self.failure({"Dockerfile": "FROM busybox\nUSER nobody-like-this\nRUN true\n"})
         self.assert_says(message, "Dockerfile:3", "nobody-like-this", "/etc/passwd")
 
+    def test_url_that_is_not_there(self):
+        message = self.failure({"Dockerfile": f"FROM busybox\nADD http://{self.address}/nothing /x\n"})
+        self.assert_says(message, "Dockerfile:2", f"http://{self.address}/nothing", "404")
+        port = free_port()
+        message = self.failure({"Dockerfile": f"FROM busybox\nADD http://127.0.0.1:{port}/nothing /x\n"}, exit_code=UNREACHABLE)
+        self.assert_says(message, "Dockerfile:2", f"127.0.0.1:{port}")
+
     def test_what_is_not_there(self):
         missing = self.folder / "missing"
         message = self.failure(missing, exit_code=NOT_FOUND)

@@ -245,6 +245,7 @@ FROM busybox
 RUN --mount=type=bind,source=data,target=/in cat /in/a > /a
 RUN --mount=type=cache,target=/cache echo kept > /cache/b
 RUN --mount=type=cache,target=/cache cat /cache/b > /b
+RUN --mount=type=secret,id=none test ! -e /run/secrets/none
 RUN --mount=type=tmpfs,target=/scratch echo x > /scratch/x && ls /scratch > /c
 """, "data/a": "bound\n"})
         tree = image.tree()
