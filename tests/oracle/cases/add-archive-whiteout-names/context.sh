@@ -1,0 +1,3 @@
+mkdir t
+echo x > t/.wh.tree
+tar -C t -cf wh.tar .wh.tree

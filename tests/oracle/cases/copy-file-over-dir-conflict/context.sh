@@ -1,0 +1,2 @@
+mkdir clash
+echo x > clash/tree

@@ -1,0 +1,2 @@
+mkdir clash
+echo new > clash/filelink

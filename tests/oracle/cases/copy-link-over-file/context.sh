@@ -1,0 +1,3 @@
+mkdir clash
+ln -s elsewhere clash/setuid
+ln -s tree/a clash/hard1

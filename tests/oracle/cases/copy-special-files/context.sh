@@ -1,0 +1,3 @@
+mkdir things
+mkfifo things/fifo
+echo x > things/x

@@ -1,0 +1,1 @@
+printf '%s\n' '*' '!file*' '!dir/sub/deep/five.txt' '!./other/' > .dockerignore

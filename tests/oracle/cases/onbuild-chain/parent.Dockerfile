@@ -1,0 +1,8 @@
+FROM oracle-base
+ONBUILD ARG v=1
+ONBUILD ENV ob=$v
+ONBUILD COPY file /ob/
+ONBUILD RUN echo $ob > /ob/run
+ONBUILD WORKDIR sub
+ONBUILD EXPOSE 99
+ONBUILD LABEL l="a b"
