@@ -234,4 +234,13 @@ bool HasWildcard(absl::string_view text) {
   return false;
 }
 
+std::string Escape(absl::string_view path) {
+  std::string pattern;
+  for (const char c : path) {
+    if (c == '*' || c == '?' || c == '[' || c == '\\') pattern.push_back('\\');
+    pattern.push_back(c);
+  }
+  return pattern;
+}
+
 }  // namespace strata::glob

@@ -61,4 +61,7 @@ absl::StatusOr<bool> MatchGlob(absl::string_view pattern, absl::string_view path
 // Whether the text holds a wildcard (`*`, `?`, `[` not escaped by a backslash).
 bool HasWildcard(absl::string_view text);
 
+// The pattern that matches `path` and nothing else.
+std::string Escape(absl::string_view path);
+
 }  // namespace strata::glob

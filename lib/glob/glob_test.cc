@@ -149,5 +149,15 @@ TEST(Pattern, TellsLiteralsFromWildcards) {
   EXPECT_TRUE(matches);
 }
 
+TEST(Escape, MatchesThePathAlone) {
+  for (const char* path : {"a", "a[1].txt", "*", "a\\b", "?/[^x]/**"}) {
+    SCOPED_TRACE(path);
+    EXPECT_FALSE(HasWildcard(Escape(path)));
+    ASSERT_OK_AND_ASSIGN(const Pattern pattern, Pattern::Compile(Escape(path), Syntax::kDoubleStar));
+    EXPECT_TRUE(pattern.is_literal());
+    EXPECT_EQ(pattern.literal(), path);
+  }
+}
+
 }  // namespace
 }  // namespace strata::glob

@@ -227,12 +227,7 @@ absl::Status HashNode(const CallContext& context, const FileTree& tree, const No
 
 absl::StatusOr<std::optional<Node>> Follow(const FileTree& tree, absl::string_view path) {
   std::vector<Finder::Match> matches;
-  std::string escaped;
-  for (const char c : path) {
-    if (c == '*' || c == '?' || c == '[' || c == '\\') escaped.push_back('\\');
-    escaped.push_back(c);
-  }
-  STRATA_RETURN_IF_ERROR(Finder(tree).Find(escaped, matches));
+  STRATA_RETURN_IF_ERROR(Finder(tree).Find(glob::Escape(path), matches));
   if (matches.empty()) return std::nullopt;
   return matches.front().node;
 }

@@ -14,6 +14,7 @@
 #include "lib/base/status.h"
 #include "lib/bytes/byte_stream.h"
 #include "lib/fs/beneath.h"
+#include "lib/glob/glob.h"
 #include "services/builder/filetree/copier.h"
 #include "services/builder/filetree/selection.h"
 #include "services/builder/ops/input_tree.h"
@@ -31,7 +32,7 @@ constexpr size_t kMaxShownCommand = 300;
 // What a bind mount shows, as COPY would select it.
 graph::CopyAction AsSelection(const graph::ExecMount& mount) {
   graph::CopyAction action;
-  action.sources = {mount.source};
+  action.sources = {glob::Escape(mount.source)};  // a path, whatever is in it
   return action;
 }
 

@@ -15,6 +15,7 @@
 #include "lib/blobstore/memory_store.h"
 #include "lib/testing/scratch_dir.h"
 #include "lib/testing/status_matchers.h"
+#include "services/builder/context/context_tree.h"
 
 namespace strata::ops {
 namespace {
@@ -143,6 +144,36 @@ TEST_F(OpRunnerTest, WhatChangesTheResultChangesTheKey) {
   EXPECT_TRUE(keys.contains(Key(op)));
   const graph::FileOp file{{graph::MakeDirAction{"/app", ""}}};
   EXPECT_NE(Key(file), Key(file, absl::UnixEpoch()));
+}
+
+class NoFiles final : public context::FileRequester {
+ public:
+  absl::Status Fetch(const CallContext&, absl::Span<const filetree::Node>) override { return absl::OkStatus(); }
+};
+
+TEST_F(OpRunnerTest, ABoundPathIsNoPatternAndItsContentCounts) {
+  NoFiles requester;
+  std::set<std::string> keys;
+  for (const char* content : {"one", "two"}) {
+    context::ContextListing listing;
+    filetree::Node node;
+    node.path = "conf[1]/*.txt";
+    node.mode = S_IFREG | 0644;
+    node.digest = Digest::Of(content);
+    ASSERT_OK(listing.Add(node));
+    solver::Result files;
+    files.files = std::make_shared<const context::ContextTree>(listing, *files_, requester);
+    graph::ExecOp op{.args = {"make"}, .working_dir = "/"};
+    op.mounts.emplace_back();
+    op.mounts[0].input = 1;
+    op.mounts[0].source = "conf[1]/*.txt";
+    op.mounts[0].target = "/conf";
+    graph::Vertex vertex;
+    vertex.op = op;
+    ASSERT_OK_AND_ASSIGN(const auto key, Runner().CacheKey({}, vertex, {solver::Result{}, files}));
+    keys.insert(*key);
+  }
+  EXPECT_THAT(keys, SizeIs(2));
 }
 
 TEST_F(OpRunnerTest, OneCacheMayBeMountedTwiceInAStep) {
