@@ -140,6 +140,20 @@ class ImagesTest(BuildTestCase):
         tree = PulledImage(out).tree()
         self.assertEqual((tree["where"].content, tree["top"].content), (b"elsewhere\n", b"on top\n"))
 
+    def test_build_pushes_the_names_of_another_registry(self):
+        (self.scratch / "far").mkdir()
+        far = self.launch(Stack(self.scratch / "far"))
+        files = {"Dockerfile": "FROM busybox\nRUN echo pushed > /pushed\n"}
+        digest = self.build(files, "--push", tag=f"{far.address}/team/app:1").digest
+        out = self.folder / "pushed"
+        run(["skopeo", "copy", "--src-tls-verify=false", f"docker://{far.address}/team/app:1", f"dir:{out}"])
+        self.assertEqual(PulledImage(out).tree()["pushed"].content, b"pushed\n")
+        self.assertIn(f"{far.address}/team/app:1", self.listed())
+        self.assertTrue(digest.startswith("sha256:"))
+        failed = self.build(files, "--push", tag="nowhere:1", check=False)
+        self.assertEqual(failed.exit_code, 5)
+        self.assertIn("--push needs a name with another registry's host", failed.message)
+
     def test_a_base_comes_from_another_registry(self):
         (self.scratch / "upstream").mkdir()
         upstream = self.launch(Stack(self.scratch / "upstream"))

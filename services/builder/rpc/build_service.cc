@@ -10,9 +10,11 @@
 #include "lib/base/status.h"
 #include "lib/log/log.h"
 #include "lib/rpc/status.h"
+#include "services/builder/images/image_transfer.h"
 #include "services/builder/rpc/build_stream.h"
 #include "services/builder/rpc/client_context.h"
 #include "services/builder/rpc/credentials.h"
+#include "services/builder/rpc/push_names.h"
 #include "services/builder/rpc/stream_progress.h"
 #include "services/builder/source/image_source.h"
 
@@ -45,9 +47,6 @@ absl::StatusOr<build::BuildSpec> ToSpec(const builder::v1::BuildStart& start) {
   }
   if (start.tags_size() > kMaxTags || start.build_args_size() > kMaxBuildArgs || start.labels_size() > kMaxBuildArgs) {
     return absl::InvalidArgumentError("too many tags, build arguments or labels");
-  }
-  if (start.push()) {
-    return absl::UnimplementedError("build --push is not supported by this version; build, then run: strata push NAME TARGET");
   }
   STRATA_RETURN_IF_ERROR(CheckPairs(start.build_args(), "build argument"));
   STRATA_RETURN_IF_ERROR(CheckPairs(start.labels(), "label"));
@@ -148,7 +147,7 @@ grpc::ServerBidiReactor<builder::v1::BuildRequest, builder::v1::BuildResponse>* 
 
 void BuildServiceImpl::Serve(BuildStream& stream) {
   builder::v1::BuildRequest request;
-  if (!stream.Read(request) || !request.has_start()) {
+  if (!stream.Read(request, parts_.stream.start_limit) || !request.has_start()) {
     stream.End(ToGrpc(absl::InvalidArgumentError("the first message of a build must be its start")));
     return;
   }
@@ -182,12 +181,19 @@ absl::StatusOr<build::BuildOutcome> BuildServiceImpl::RunBuild(const builder::v1
   });
   absl::StatusOr<build::BuildOutcome> outcome = [&]() -> absl::StatusOr<build::BuildOutcome> {
     STRATA_ASSIGN_OR_RETURN(const build::BuildSpec spec, ToSpec(start));
+    std::vector<std::string> to_push;
+    if (start.push()) {
+      STRATA_ASSIGN_OR_RETURN(to_push, NamesToPush(spec.tags, parts_.own_hosts));
+    }
     distribution::RegistryClient registry(
         parts_.http, {.insecure_hosts = parts_.insecure_hosts, .credentials = ToCredentialSource(start.credentials())});
     source::ImageSource images(parts_.blobs, parts_.refs, parts_.puller, registry,
                                {.own_hosts = parts_.own_hosts, .default_registry = parts_.default_registry, .pull = start.pull()},
                                progress);
     STRATA_ASSIGN_OR_RETURN(build::BuildOutcome built, parts_.builder.Build(context, spec, images, client, progress));
+    images::ImageCatalog catalog(parts_.blobs, parts_.refs, parts_.own_hosts, parts_.default_registry);
+    images::ImageTransfer transfer(parts_.blobs, parts_.refs, catalog, parts_.puller, parts_.own_hosts, parts_.default_registry);
+    STRATA_RETURN_IF_ERROR(PushNames(context, transfer, registry, to_push, progress));
     STRATA_RETURN_IF_ERROR(stream.Write(ToResponse(built)));
     return built;
   }();
