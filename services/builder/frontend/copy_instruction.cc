@@ -3,6 +3,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/strip.h"
 #include "lib/base/status.h"
+#include "lib/glob/glob.h"
 #include "services/builder/dockerfile/expand.h"
 #include "services/builder/frontend/paths.h"
 #include "services/builder/frontend/stage_state.h"
@@ -130,7 +131,7 @@ absl::Status AddRemote(FileStep& step, const std::string& url, const dockerfile:
   vertex->name = absl::StrCat("fetch ", url);
   vertex->location = location;
   graph::CopyAction& action = step.AddCopy(std::move(vertex));
-  action.sources = {name};
+  action.sources = {glob::Escape(name)};
   action.unpack = add.unpack.value_or(false);
   return absl::OkStatus();
 }

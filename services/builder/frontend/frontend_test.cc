@@ -97,6 +97,14 @@ TEST(Frontend, ArgumentsFollowTheirScopes) {
   EXPECT_THAT(overridden.config.env, ::testing::Contains("E=g-d-u"));
 }
 
+TEST(Frontend, NamesThatAreNoPatternsStayNames) {
+  ASSERT_OK_AND_ASSIGN(const Plan added, MakePlanOf("FROM debian:12\nADD https://h.example/a[1].txt /\n"));
+  const auto& op = std::get<graph::FileOp>(added.root->op);
+  EXPECT_THAT(std::get<graph::CopyAction>(op.actions[0]).sources, ElementsAre("a\\[1].txt"));
+  ASSERT_OK_AND_ASSIGN(const Plan bound, MakePlanOf("FROM debian:12\nRUN --mount=source=a[1],target=/a x\n"));
+  EXPECT_THAT(bound.context_paths, ElementsAre("a\\[1]"));
+}
+
 TEST(Frontend, ProxyArgumentsAreNoPartOfTheStep) {
   ASSERT_OK_AND_ASSIGN(const Plan plan, MakePlanOf("FROM debian:12\nRUN x\n", {.build_args = {{"http_proxy", "http://p"}}}));
   EXPECT_THAT(Exec(plan).unkeyed_env, ElementsAre("HTTP_PROXY=http://p", "http_proxy=http://p"));

@@ -6,6 +6,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "lib/base/status.h"
+#include "lib/glob/glob.h"
 #include "services/builder/frontend/paths.h"
 #include "services/builder/frontend/stage_state.h"
 
@@ -25,7 +26,7 @@ absl::Status AddBind(StageContext& context, const dockerfile::Mount& mount, grap
   out.source = SourcePath(mount.source);
   graph::VertexPtr input;
   if (mount.from.empty()) {
-    STRATA_ASSIGN_OR_RETURN(input, context.UseContext(out.source));
+    STRATA_ASSIGN_OR_RETURN(input, context.UseContext(glob::Escape(out.source)));
   } else {
     STRATA_ASSIGN_OR_RETURN(input, context.ResolveFrom(mount.from));
   }

@@ -7,10 +7,13 @@
 
 namespace strata::rpc {
 
-bool BuildStream::Read(builder::v1::BuildRequest& request) {
+bool BuildStream::Read(builder::v1::BuildRequest& request, absl::Duration limit) {
+  const absl::Time until = absl::Now() + limit;
   {
     MutexLock lock(mutex_);
-    while (!has_message_ && !no_more_messages_ && !has_ended_) changed_.Wait(mutex_);
+    while (!has_message_ && !no_more_messages_ && !has_ended_ && absl::Now() < until) {
+      changed_.WaitFor(mutex_, std::min(until - absl::Now(), absl::Hours(1)));
+    }
     if (!has_message_ || has_ended_) return false;
     has_message_ = false;
     request.Swap(&incoming_);

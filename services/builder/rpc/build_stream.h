@@ -26,6 +26,8 @@ class BuildStream final : public grpc::ServerBidiReactor<builder::v1::BuildReque
   struct Options {
     // A client that takes nothing for so long is cut off: what a step prints has nowhere to go, so the step stands still.
     absl::Duration write_limit = absl::Minutes(10);
+    // What comes first is small and needs no work, so a client that does not send it is none.
+    absl::Duration start_limit = absl::Minutes(1);
   };
 
   // `server_context` outlives the stream: it is gRPC's until OnDone.
@@ -33,8 +35,8 @@ class BuildStream final : public grpc::ServerBidiReactor<builder::v1::BuildReque
     StartRead(&incoming_);
   }
 
-  // Waits for the next message. False: the client has no more, or is gone, or the stream ended.
-  bool Read(builder::v1::BuildRequest& request);
+  // Waits for the next message. False: the client has no more, or is gone, or the stream ended, or none came in time.
+  bool Read(builder::v1::BuildRequest& request, absl::Duration limit = absl::InfiniteDuration());
   // kCancelled: the client is gone or does not read, or the stream ended.
   absl::Status Write(const builder::v1::BuildResponse& response);
   // Sends the status, after a write that is under way. Call it once.

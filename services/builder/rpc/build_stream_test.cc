@@ -78,6 +78,16 @@ TEST_F(BuildStreamTest, AClientThatDoesNotReadIsCutOff) {
   stream.WaitUntilDone();
 }
 
+TEST_F(BuildStreamTest, ASilentClientIsNotWaitedForLonger) {
+  Start(absl::Minutes(1));
+  BuildRequest request;
+  ASSERT_TRUE(service_->stream().Read(request, absl::Minutes(1)));
+  EXPECT_FALSE(service_->stream().Read(request, absl::Milliseconds(50)));
+  service_->stream().End(grpc::Status(grpc::StatusCode::INVALID_ARGUMENT, "nothing came"));
+  service_->stream().WaitUntilDone();
+  EXPECT_EQ(client_->Finish().error_message(), "nothing came");
+}
+
 TEST_F(BuildStreamTest, NothingIsStartedAfterTheEnd) {
   Start(absl::Minutes(1));
   BuildStream& stream = service_->stream();
