@@ -38,6 +38,13 @@ TEST(StatusTest, OnlyGrpcsOwnUnavailableNamesThePeer) {
   EXPECT_EQ(FromGrpc(ToGrpc(absl::UnavailableError("draining")), "store at x:1").message(), "draining");
 }
 
+TEST(StatusTest, AServerWithoutThreadsIsBusyNotFull) {
+  EXPECT_THAT(FromGrpc(grpc::Status(grpc::StatusCode::RESOURCE_EXHAUSTED, "Server Threadpool Exhausted"), "store at x:1"),
+              StatusIs(kUnavailable, "store at x:1 serves as many calls as it can already; retry in a moment"));
+  EXPECT_THAT(FromGrpc(grpc::Status(grpc::StatusCode::RESOURCE_EXHAUSTED, "Received message larger than max"), "store at x:1"),
+              StatusIs(kResourceExhausted, "larger than max"));
+}
+
 TEST(StatusTest, LongMessagesAreCut) {
   EXPECT_LT(ToGrpc(absl::InternalError(std::string(100000, 'x'))).error_message().size(), 2100u);
   absl::Status large = absl::InternalError("x");

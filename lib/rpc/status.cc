@@ -14,6 +14,8 @@ namespace strata::rpc {
 namespace {
 
 constexpr size_t kMaxMessageBytes = 2048;
+// What gRPC's servers answer beyond their quota of threads. No disk is full and no quota of ours used up.
+constexpr char kNoThreadLeft[] = "Server Threadpool Exhausted";
 constexpr size_t kMaxDetailsBytes = 2048;
 // Fields of google.rpc.Status.
 constexpr int kCodeField = 1;
@@ -61,6 +63,9 @@ absl::Status FromGrpc(const grpc::Status& status, absl::string_view peer) {
   const bool is_ours = !status.error_details().empty();
   if (status.error_code() == grpc::StatusCode::UNAVAILABLE && !is_ours) {
     return absl::UnavailableError(absl::StrCat(peer, " is not reachable: ", status.error_message(), "; is it running?"));
+  }
+  if (status.error_code() == grpc::StatusCode::RESOURCE_EXHAUSTED && !is_ours && status.error_message() == kNoThreadLeft) {
+    return absl::UnavailableError(absl::StrCat(peer, " serves as many calls as it can already; retry in a moment"));
   }
   if (status.error_code() == grpc::StatusCode::UNIMPLEMENTED && !is_ours) {
     return absl::UnimplementedError(
