@@ -20,8 +20,8 @@ struct ByteRange {
   bool operator==(const ByteRange&) const = default;
 };
 
-// How many ranges one Range header may ask for.
-inline constexpr size_t kMaxRanges = 64;
+// How many ranges one Range header may ask for: as many as a podman that pulls parts of a layer does.
+inline constexpr size_t kMaxRanges = 1024;
 
 // Resolves a Range header value ("bytes=0-99", "bytes=100-", "bytes=-5", "bytes=0-1,8-") against content of `size_bytes`.
 // Ranges past the end are clamped or left out; the rest come in the order asked for.

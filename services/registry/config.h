@@ -16,7 +16,7 @@ struct Config {
   std::string store = "127.0.0.1:7071";
   std::string admin_listen = "127.0.0.1:5001";
   int64_t max_connections = 10'000;
-  int64_t worker_threads = 256;  // requests at the same moment; one that moves content holds 256 KiB
+  int64_t worker_threads = 256;  // requests at the same moment; one that moves content takes about 3 MiB
   absl::Duration drain = absl::Seconds(30);
   std::string log_level = "info";
   std::string log_format = "text";

@@ -1,4 +1,6 @@
 // strata-registry: the wiring, from top to bottom.
+#include <sys/resource.h>
+
 #include <cstdio>
 #include <memory>
 #include <string>
@@ -23,6 +25,8 @@ namespace {
 
 constexpr char kProgram[] = "strata-registry";
 constexpr absl::Duration kPingDeadline = absl::Seconds(2);
+// A Range header of podman, which pulls parts of a layer, names up to 1024 ranges.
+constexpr size_t kMaxHeaderBytes = 32 * 1024;
 
 int Fail(absl::string_view doing, const absl::Status& status) {
   log::Error("cannot start", {{"doing", doing}, {"error", status}});
@@ -37,15 +41,25 @@ std::string StoreProblem(blobstore::StoreClient& store) {
   return status.ok() ? "" : std::string(status.message());
 }
 
+// A client's connection is a descriptor; the usual 1024 are far fewer than --max-connections.
+void RaiseFileLimit() {
+  rlimit limit;
+  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
+  limit.rlim_cur = limit.rlim_max;
+  ::setrlimit(RLIMIT_NOFILE, &limit);
+}
+
 http::ServerOptions ServerOptions(const Config& config) {
   http::ServerOptions options;
   options.listen = config.listen;
   options.max_connections = static_cast<size_t>(config.max_connections);
+  options.max_header_bytes = kMaxHeaderBytes;
   options.worker_threads = static_cast<size_t>(config.worker_threads);
   return options;
 }
 
 int Serve(const Config& config, std::string described_config) {
+  RaiseFileLimit();
   const SystemClock clock;
   metrics::Registry metrics;
   metrics::AddProcessMetrics(metrics);

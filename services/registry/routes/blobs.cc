@@ -98,6 +98,7 @@ absl::Status SendManyRanges(const Exchange& exchange, const Digest& digest, cons
   STRATA_ASSIGN_OR_RETURN(ByteSink * sink, exchange.response.StartStream(frame.length()));
   for (size_t i = 0; i < ranges.size(); ++i) {
     if (i > 0) {
+      reader.reset();  // its stream ends before the next one begins
       STRATA_ASSIGN_OR_RETURN(reader, Open(exchange, digest, ranges[i].first, ranges[i].size_bytes()));
     }
     STRATA_RETURN_IF_ERROR(sink->Write(frame.header(i)));
