@@ -30,11 +30,15 @@ absl::Status MakeDataFolder(const std::string& path) {
   return absl::OkStatus();
 }
 
-// Makes the entries of meta/ and extents/ durable.
+// Makes the entries of meta/ and extents/ durable, and that of the data folder itself.
 absl::Status SyncDataFolder(const std::string& path) {
-  const UniqueFd fd(::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-  if (!fd.is_valid()) return ErrnoStatus(errno, "open the data folder");
-  if (::fsync(fd.get()) != 0) return ErrnoStatus(errno, "fsync the data folder");
+  for (const std::string& folder : {path, absl::StrCat(path, "/..")}) {
+    const UniqueFd fd(::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+    // A folder above that may be passed through but not read was there before us.
+    if (!fd.is_valid() && errno == EACCES && folder != path) continue;
+    if (!fd.is_valid()) return ErrnoStatus(errno, "open the data folder");
+    if (::fsync(fd.get()) != 0) return ErrnoStatus(errno, "fsync the data folder");
+  }
   return absl::OkStatus();
 }
 

@@ -3,8 +3,10 @@
 #include <algorithm>
 #include <cstring>
 #include <optional>
+#include <system_error>
 #include <utility>
 
+#include "absl/strings/str_cat.h"
 #include "lib/base/status.h"
 #include "services/store/engine/keyspace.h"
 
@@ -20,7 +22,7 @@ absl::StatusOr<std::unique_ptr<UploadContent>> UploadContent::Open(const Core& c
   if (row.layout == Layout::kExtent) {
     STRATA_ASSIGN_OR_RETURN(content->slot_, slots.Take());
     STRATA_ASSIGN_OR_RETURN(content->extent_, core.extents.Append(row.blob_id, row.offset_bytes));
-    content->pipeline_ = std::make_unique<HashPipeline>(content->settled_);
+    STRATA_RETURN_IF_ERROR(content->StartPipeline());
     return content;
   }
   if (row.offset_bytes == 0) return content;
@@ -50,8 +52,17 @@ absl::Status UploadContent::StartExtent() {
   core_.AtCommitPoint("upload.extent_created");
   settled_.Update(absl::string_view(inline_bytes_).substr(inline_hashed_));
   STRATA_RETURN_IF_ERROR(extent_->Write(inline_bytes_));
+  STRATA_RETURN_IF_ERROR(StartPipeline());
   std::string().swap(inline_bytes_);
-  pipeline_ = std::make_unique<HashPipeline>(settled_);
+  return absl::OkStatus();
+}
+
+absl::Status UploadContent::StartPipeline() {
+  try {
+    pipeline_ = std::make_unique<HashPipeline>(settled_);
+  } catch (const std::system_error& error) {
+    return absl::UnavailableError(absl::StrCat("the store has no thread left for this upload (", error.what(), "); retry in a moment"));
+  }
   return absl::OkStatus();
 }
 

@@ -47,6 +47,7 @@ class UploadContent {
   absl::Status WriteInline(absl::string_view data);
   absl::Status WriteToExtent(absl::string_view data);
   absl::Status StartExtent();  // moves the inline bytes there
+  absl::Status StartPipeline();
   absl::Status EmitBuffer();
 
   const Core& core_;
