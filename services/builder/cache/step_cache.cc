@@ -3,6 +3,7 @@
 #include "absl/strings/str_cat.h"
 #include "lib/base/status.h"
 #include "lib/json/json.h"
+#include "lib/log/log.h"
 
 namespace strata::cache {
 
@@ -17,7 +18,11 @@ absl::StatusOr<std::optional<json::Value>> FindRecord(blobstore::CacheStore& sto
   if (absl::IsNotFound(value.status())) return std::nullopt;
   if (!value.ok()) return Annotate(value.status(), absl::StrCat("reading cache record ", key));
   auto document = json::Parse(*value);
-  if (!document.ok()) return Annotate(document.status(), absl::StrCat("cache record ", key));
+  if (!document.ok()) {
+    // A record that cannot be read costs its step, not the build; the step writes it anew.
+    log::Warning("damaged cache record", {{"key", key}, {"error", document.status()}});
+    return std::nullopt;
+  }
   STRATA_ASSIGN_OR_RETURN(const int64_t version, json::IntField(*document, "version"));
   if (version != kRecordVersion) return std::nullopt;
   return *std::move(document);
