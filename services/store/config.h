@@ -17,7 +17,7 @@ struct Config {
   absl::Duration gc_interval = absl::Minutes(1);
   absl::Duration upload_ttl = absl::Hours(24);
   config::ByteSize reserved_disk{128 << 20};
-  int64_t max_calls = 256;
+  int64_t max_calls = 320;  // all requests of a registry may stream, and there is room for more
   absl::Duration drain = absl::Seconds(30);
   std::string log_format = "text";
   std::string log_level = "info";

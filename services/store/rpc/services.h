@@ -20,7 +20,7 @@ class CallWatcher;
 namespace strata::store {
 
 struct StreamLimits {
-  int max_streams = 224;  // uploads and downloads at the same moment, fewer than the server's threads; more are kUnavailable
+  int max_streams = 280;  // uploads and downloads at the same moment, fewer than the server's threads; more are kUnavailable
   absl::Duration patience = absl::Minutes(10);  // for one message to come or go; a stream that takes longer is cancelled
 };
 
