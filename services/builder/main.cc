@@ -79,6 +79,7 @@ absl::StatusOr<int> Serve(const builder::Config& config, const config::Parser& p
   metrics::Registry metrics;
   metrics::AddProcessMetrics(metrics);
   service::Readiness readiness;
+  const executor::Network default_network = config.network == "none" ? executor::Network::kNone : executor::Network::kHost;
   const std::string default_registry = config.default_registry == "none" ? "" : config.default_registry;
 
   // What the builder keeps on its disk, and the store.
@@ -94,7 +95,7 @@ absl::StatusOr<int> Serve(const builder::Config& config, const config::Parser& p
       const auto executor,
       executor::Executor::Open({.state_dir = absl::StrCat(config.data, "/executor"),
                                 .runtime = config.runtime,
-                                .default_network = config.network == "none" ? executor::Network::kNone : executor::Network::kHost}));
+                                .default_network = default_network}));
 
   if (!executor->Warning().empty()) log::Warning("RUN steps are limited", {{"why", executor->Warning()}});
 
@@ -113,6 +114,7 @@ absl::StatusOr<int> Serve(const builder::Config& config, const config::Parser& p
       .cache_mount_root = absl::StrCat(config.data, "/cache-mounts"),
       .scratch_root = absl::StrCat(config.data, "/scratch"),
       .limits = {.memory_bytes = config.run_memory.bytes, .pids = config.run_pids, .timeout = config.run_timeout},
+      .default_network = default_network,
       .layer = {.compression_threads = static_cast<int>(config.compression_threads)},
   };
   solver::Solver solver(step_cache, static_cast<int>(config.parallelism));

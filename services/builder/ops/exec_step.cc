@@ -36,10 +36,11 @@ graph::CopyAction AsSelection(const graph::ExecMount& mount) {
   return action;
 }
 
-executor::Network ToNetwork(graph::Network network) {
+// What the step really gets: builders with different defaults must not share its result.
+executor::Network ToNetwork(graph::Network network, const OpEnvironment& environment) {
   if (network == graph::Network::kNone) return executor::Network::kNone;
   if (network == graph::Network::kHost) return executor::Network::kHost;
-  return executor::Network::kDefault;
+  return environment.default_network;
 }
 
 // A path that another process can open although it leads to an inode, not to a name: a link swapped in the meantime changes nothing.
@@ -170,7 +171,7 @@ absl::StatusOr<std::string> ExecKey(const CallContext& context, const OpEnvironm
   key.AddList("env", op.env);
   key.Add("cwd", op.working_dir);
   key.Add("user", op.user);
-  key.Add("network", absl::StrCat(static_cast<int>(op.network)));
+  key.Add("network", ToNetwork(op.network, environment) == executor::Network::kNone ? "none" : "host");
   key.Add("script", op.script);
   for (const graph::ExecMount& mount : op.mounts) {
     key.Add("mount", absl::StrCat(static_cast<int>(mount.kind)));
@@ -205,7 +206,7 @@ absl::StatusOr<snapshot::Layer> RunExec(const StepContext& step, const graph::Ex
     spec.env.insert(spec.env.end(), op.unkeyed_env.begin(), op.unkeyed_env.end());
     spec.working_dir = op.working_dir;
     spec.user = op.user;
-    spec.network = ToNetwork(op.network);
+    spec.network = ToNetwork(op.network, step.environment);
     spec.mounts = mounts.mounts();
     spec.limits = step.environment.limits;
     OutputTail tail;

@@ -26,6 +26,7 @@ struct OpEnvironment {
   std::string cache_mount_root;   // contents of RUN --mount=type=cache, by id
   std::string scratch_root;       // short-lived files of running steps
   executor::Limits limits;        // of each RUN
+  executor::Network default_network = executor::Network::kHost;  // what RUN gets when it asks for none in particular
   layer::LayerSinkOptions layer;
 };
 

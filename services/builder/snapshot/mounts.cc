@@ -31,11 +31,12 @@ absl::StatusOr<UniqueFd> OpenFolder(int store_fd, const std::string& relative, i
   return fd;
 }
 
-// The merged root shows owner, mode and attributes of the topmost folder: so a new one takes those of the one below.
+// The merged root shows owner, mode and attributes of the topmost folder: so a new one takes those of the one below. But not its mode:
+// a layer does not carry the root's, so under dockerd and containerd it is 0755 in every container, whatever the base says.
 absl::Status CopyRootMetadata(int from_fd, int to_fd) {
   struct stat from = {};
   if (::fstat(from_fd, &from) != 0) return ErrnoStatus(errno, "fstat of a layer");
-  if (::fchown(to_fd, from.st_uid, from.st_gid) != 0 || ::fchmod(to_fd, from.st_mode & 07777) != 0) return ErrnoStatus(errno, "the root of a workspace");
+  if (::fchown(to_fd, from.st_uid, from.st_gid) != 0 || ::fchmod(to_fd, 0755) != 0) return ErrnoStatus(errno, "the root of a workspace");
   STRATA_ASSIGN_OR_RETURN(const auto xattrs, PlainXattrs(from_fd));
   for (const auto& [name, value] : xattrs) STRATA_RETURN_IF_ERROR(fs::SetXattrAt(to_fd, ".", name, value));
   const timespec times[2] = {from.st_atim, from.st_mtim};

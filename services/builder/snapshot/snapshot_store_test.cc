@@ -265,12 +265,12 @@ TEST_F(SnapshotStoreTest, LinksToFilesOfLayersBelow) {
   EXPECT_THAT(store_->Acquire({}, {top}, nullptr), StatusIs(absl::StatusCode::kFailedPrecondition, "hard link"));
 }
 
-TEST_F(SnapshotStoreTest, KeepsTheModeOfTheRoot) {
+TEST_F(SnapshotStoreTest, AStepEntersItsRootWhateverModeTheBaseGivesIt) {
   const Layer base = source_.Add({{".", "", kDir, 0555}, {"a", "1"}});
   const Layer top = source_.Add({{"b", "2"}});
   const auto mode = [](const std::string& path) { return static_cast<unsigned>(fs::status(path).permissions()); };
   EXPECT_EQ(mode(OpenView({base, top})->root_path()), 0555u);
-  EXPECT_EQ(mode(OpenWorkspace({base, top})->root_path()), 0555u);
+  EXPECT_EQ(mode(OpenWorkspace({base, top})->root_path()), 0755u);
   EXPECT_EQ(mode(OpenView({top})->root_path()), 0755u);
 }
 
