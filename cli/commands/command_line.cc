@@ -6,8 +6,8 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "cli/exit_code.h"
-#include "cli/version.h"
 #include "lib/base/status.h"
+#include "lib/service/version.h"
 
 namespace strata::cli {
 
@@ -88,7 +88,7 @@ absl::StatusOr<std::optional<std::vector<std::string>>> CommandLine::Parse(int m
     return std::nullopt;
   }
   if (parsed->wants_version) {
-    STRATA_RETURN_IF_ERROR(invocation_.Print(absl::StrCat("strata ", kVersion, "\n")));
+    STRATA_RETURN_IF_ERROR(invocation_.Print(absl::StrCat("strata ", service::kVersion, "\n")));
     return std::nullopt;
   }
   const int count = static_cast<int>(parsed->positional.size());
