@@ -540,7 +540,7 @@ RUN rm -rf /a/b && mkdir /a/b && echo new > /a/b/new && chmod 0 /a/b/new && chmo
 RUN mkdir '/odd names' && touch "/odd names/$(printf 'line\nbreak')" '/odd names/-rf' '/odd names/*' "/odd names/$(printf 'caf\351')" /.hidden '/odd names/.wharf'
 RUN dd if=/dev/zero of=/sparse bs=1 count=1 seek=20000000 2> /dev/null && touch -d '2001-02-03 04:05:06' /sparse && chmod 6711 /sparse
 RUN rm /a/hard && touch /a/hard && mknod /null c 1 3 && p=/deep && for i in $(seq 30); do p=$p/$(printf '%0100d' $i); done && mkdir -p $p && touch $p/leaf
-WORKDIR /work/dir
+WORKDIR /srv/app/dir
 COPY --chown=5:6 tree/ /to-b/
 ADD --chmod=700 tree /added/
 RUN rm -rf /renamed/deep && mkdir -p /renamed/deep && touch /renamed/deep/three && true
