@@ -21,6 +21,10 @@ void AddGlobalFlags(config::Parser& parser, GlobalOptions& options, bool with_so
   const auto env = [&](const char* name) { return std::string(with_sources ? name : ""); };
   parser.Add(&options.builder,
              {.flag = "builder", .env = env("STRATA_BUILDER"), .value_name = "ADDRESS", .help = "The builder, HOST:PORT or unix:/path."});
+  parser.Add(&options.store, {.flag = "store",
+                              .env = env("STRATA_STORE"),
+                              .value_name = "ADDRESS",
+                              .help = "The store that \"strata store\" looks after, HOST:PORT or unix:/path."});
   parser.Add(&options.output,
              {.flag = "output", .env = env("STRATA_OUTPUT"), .value_name = "FORMAT", .help = "Form of the result.", .one_of = {"table", "json"}});
   parser.Add(&options.timeout, {.flag = "timeout", .env = env("STRATA_TIMEOUT"), .help = "Give up after this long; 0 is never."});

@@ -20,6 +20,7 @@ namespace strata::cli {
 
 struct GlobalOptions {
   std::string builder = "127.0.0.1:7072";
+  std::string store = "127.0.0.1:7071";  // only what `strata store` talks to
   std::string output = "table";
   absl::Duration timeout;        // zero: none
   std::string registry;          // of the pull command that is printed; "": the builder's host, port 5000

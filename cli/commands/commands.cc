@@ -1,5 +1,7 @@
 #include "cli/commands/commands.h"
 
+#include "cli/commands/store/store_commands.h"
+
 namespace strata::cli {
 
 absl::Span<const Command> AllCommands() {
@@ -15,6 +17,7 @@ absl::Span<const Command> AllCommands() {
       {"load", "Read images from a tar.", RunLoad},
       {"pull", "Copy an image from another registry.", RunPull},
       {"push", "Copy an image to another registry.", RunPush},
+      {"store", "Look after a store: figures, collection, verification, backup.", RunStore},
       {"version", "Show the version of strata.", RunVersion},
   };
   return kCommands;

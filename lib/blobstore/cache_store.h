@@ -1,4 +1,4 @@
-// Build-cache records and figures. proto/strata/store/v1/{cache,admin}.proto are the same on the wire. Thread-safe; calls block.
+// Build-cache records. proto/strata/store/v1/cache.proto is the same on the wire. Thread-safe; calls block.
 #pragma once
 
 #include <cstdint>
@@ -14,22 +14,6 @@
 
 namespace strata::blobstore {
 
-struct StoreStatistics {
-  int64_t blobs = 0;
-  int64_t blob_bytes = 0;
-  int64_t repositories = 0;
-  int64_t manifests = 0;
-  int64_t tags = 0;
-  int64_t open_uploads = 0;
-  int64_t cache_records = 0;
-  int64_t disk_free_bytes = 0;
-};
-
-struct GarbageReport {
-  int64_t blobs_removed = 0;
-  int64_t bytes_reclaimed = 0;
-};
-
 class CacheStore {
  public:
   virtual ~CacheStore() = default;
@@ -44,14 +28,6 @@ class CacheStore {
 
   // Returns how many records went.
   virtual absl::StatusOr<int64_t> PruneRecords(const CallContext& context, absl::Time unused_since) = 0;
-};
-
-class AdminStore {
- public:
-  virtual ~AdminStore() = default;
-  virtual absl::StatusOr<StoreStatistics> GetStatistics(const CallContext& context) = 0;
-  // Removes what nothing refers to, at once instead of after the grace period.
-  virtual absl::StatusOr<GarbageReport> CollectGarbage(const CallContext& context) = 0;
 };
 
 }  // namespace strata::blobstore

@@ -14,6 +14,7 @@
 
 #include "lib/base/clock.h"
 #include "lib/base/mutex.h"
+#include "lib/blobstore/admin_store.h"
 #include "lib/blobstore/blob_store.h"
 #include "lib/blobstore/cache_store.h"
 #include "lib/blobstore/ref_store.h"

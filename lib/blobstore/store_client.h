@@ -10,6 +10,7 @@
 #include <memory>
 #include <string>
 
+#include "lib/blobstore/admin_store.h"
 #include "lib/blobstore/blob_store.h"
 #include "lib/blobstore/cache_store.h"
 #include "lib/blobstore/ref_store.h"

@@ -1,7 +1,7 @@
 // The store's figures as gauges.
 #pragma once
 
-#include "lib/blobstore/cache_store.h"
+#include "lib/blobstore/admin_store.h"
 #include "lib/metrics/metrics.h"
 
 namespace strata::store {

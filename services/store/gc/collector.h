@@ -17,7 +17,7 @@
 
 #include "absl/status/statusor.h"
 #include "lib/base/mutex.h"
-#include "lib/blobstore/cache_store.h"
+#include "lib/blobstore/admin_store.h"
 #include "services/store/engine/core.h"
 #include "services/store/engine/keyspace.h"
 #include "services/store/ingest/upload_sessions.h"
