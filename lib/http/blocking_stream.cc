@@ -160,7 +160,7 @@ absl::Status BlockingStream::WriteBySendFile(int file, uint64_t offset, uint64_t
 }
 
 void BlockingStream::Linger(uint64_t limit_bytes, absl::Duration timeout) {
-  ::shutdown(transport_.fd(), SHUT_WR);
+  transport_.EndWriting();
   ProgressMeter lingering(timeout, UINT64_MAX);
   char scrap[16 * 1024];
   while (limit_bytes > 0) {

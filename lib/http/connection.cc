@@ -115,6 +115,8 @@ bool Connection::ServeRequest(absl::string_view head_bytes) {
   request.query = std::move(head->query);
   request.headers = std::move(head->headers);
   request.peer = peer_;
+  request.is_encrypted = transport_->is_encrypted();
+  request.certificate = transport_->peer_certificate();
   request.content_length = head->content_length;
 
   RunHandler(handler_, request, response);

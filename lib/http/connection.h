@@ -27,8 +27,12 @@ class Connection {
 
   // Reads what is there, without blocking, until a request head is complete. `scratch` is the caller's to reuse.
   Collected Collect(std::string& scratch);
-  // A part of a request head has arrived.
-  bool has_partial_head() const { return !buffer_.empty(); }
+  // A part of a request head has arrived, or of what comes before it.
+  bool has_partial_head() const { return !buffer_.empty() || transport_->is_handshaking(); }
+  // More was received than epoll knows of: Collect() before waiting.
+  bool has_unread() const { return !buffer_.empty() || transport_->has_pending(); }
+  // Collect() will compute for a while.
+  bool is_handshaking() const { return transport_->is_handshaking(); }
 
   // Serves the request whose head is at the front of the buffer. Blocks. False: the connection is finished.
   bool Serve();

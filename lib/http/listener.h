@@ -16,6 +16,7 @@ struct Listener {
   UniqueFd socket;      // non-blocking
   std::string address;  // as given, the port filled in
   uint16_t port = 0;    // 0: not TCP
+  bool speaks_tls = false;
 };
 
 // Takes what ServerOptions::listen describes; errors as Server::Start().

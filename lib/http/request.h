@@ -8,6 +8,7 @@
 
 #include "lib/bytes/byte_stream.h"
 #include "lib/http/headers.h"
+#include "lib/http/peer_certificate.h"
 #include "lib/http/url.h"
 
 namespace strata::http {
@@ -23,6 +24,8 @@ struct Request {
   QueryParameters query;
   Headers headers;
   std::string peer;  // "127.0.0.1:40312", "[::1]:40312" or "unix"
+  bool is_encrypted = false;                          // it came over TLS
+  const PeerCertificate* certificate = nullptr;       // of the client, verified; null: it showed none
   // As declared by the client; nullopt for a chunked body. 0 when there is no body.
   std::optional<uint64_t> content_length;
 

@@ -20,6 +20,7 @@
 #include "lib/base/unique_fd.h"
 #include "lib/http/connection.h"
 #include "lib/http/listener.h"
+#include "lib/http/tls_transport.h"
 #include "lib/http/worker_pool.h"
 
 namespace strata::http {
@@ -30,6 +31,11 @@ constexpr int kEventsAtOnce = 128;
 constexpr int kAcceptsAtOnce = 64;
 // After so many pipelined requests in a row a connection goes to the back of the queue.
 constexpr int kServesInARow = 16;
+
+// A head is at the front of the connection's buffer, good or bad.
+bool IsHead(Connection::Collected collected) {
+  return collected == Connection::Collected::kComplete || collected == Connection::Collected::kTooLarge;
+}
 
 // Why not Asio: it keeps every socket registered edge-triggered, so each packet of a busy upload would wake the io thread for
 // nothing. With EPOLLONESHOT a busy connection is silent, and a worker re-arms it without waking anybody.
@@ -63,7 +69,9 @@ class ServerImpl final : public Server {
   void AcceptAll(const Listener& listener);
   void SetAccepting(bool accepting);
   void OnReadable(Entry& entry);
+  void CollectOnWorker(Entry& entry);
   void ServeOnWorker(Entry& entry);
+  void CloseOrWait(Entry& entry, Connection::Collected collected);
   void Wait(Entry& entry, Connection::Collected want);
   void Close(Entry& entry);
   void CloseExpired(absl::Time now);
@@ -93,8 +101,12 @@ class ServerImpl final : public Server {
 };
 
 absl::Status ServerImpl::Open() {
-  if (options_.worker_threads == 0 || options_.max_connections == 0 || options_.listen.empty()) {
+  if (options_.worker_threads == 0 || options_.max_connections == 0 ||
+      (options_.listen.empty() && options_.tls_listen.empty())) {
     return absl::InvalidArgumentError("an HTTP server needs a listen address, a worker thread and a connection at least");
+  }
+  if (!options_.tls_listen.empty() && options_.tls == nullptr) {
+    return absl::InvalidArgumentError("an address that speaks TLS needs a certificate");
   }
   // sendfile() on a socket whose peer is gone raises SIGPIPE, and has no flag against it.
   if (struct sigaction old; ::sigaction(SIGPIPE, nullptr, &old) == 0 && old.sa_handler == SIG_DFL) ::signal(SIGPIPE, SIG_IGN);
@@ -104,6 +116,11 @@ absl::Status ServerImpl::Open() {
   if (!epoll_.is_valid() || !wake_.is_valid()) return ErrnoStatus(errno, "starting the HTTP server");
   for (const std::string& address : options_.listen) {
     STRATA_ASSIGN_OR_RETURN(Listener listener, Listen(address));
+    listeners_.push_back(std::move(listener));
+  }
+  for (const std::string& address : options_.tls_listen) {
+    STRATA_ASSIGN_OR_RETURN(Listener listener, Listen(address));
+    listener.speaks_tls = true;
     listeners_.push_back(std::move(listener));
   }
   epoll_event event{};
@@ -195,7 +212,10 @@ void ServerImpl::AcceptAll(const Listener& listener) {
       if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) SetAccepting(false);
       return;
     }
-    auto entry = std::make_unique<Entry>(MakePlainTransport(std::move(socket)), AddressText(peer), *this);
+    std::unique_ptr<Transport> transport = listener.speaks_tls ? MakeTlsTransport(std::move(socket), options_.tls->Current())
+                                                               : MakePlainTransport(std::move(socket));
+    if (transport == nullptr) continue;
+    auto entry = std::make_unique<Entry>(std::move(transport), AddressText(peer), *this);
     Entry& added = *entry;
     {
       MutexLock lock(mutex_);
@@ -218,31 +238,35 @@ void ServerImpl::SetAccepting(bool accepting) {
 }
 
 void ServerImpl::OnReadable(Entry& entry) {
+  if (entry.connection.is_handshaking()) return pool_->Run([this, &entry] { CollectOnWorker(entry); });
   const Connection::Collected collected = entry.connection.Collect(scratch_);
-  switch (collected) {
-    case Connection::Collected::kClosed:
-      return Close(entry);
-    case Connection::Collected::kComplete:
-    case Connection::Collected::kTooLarge:
-      return pool_->Run([this, &entry] { ServeOnWorker(entry); });
-    default:
-      return Wait(entry, collected);
-  }
+  if (IsHead(collected)) return pool_->Run([this, &entry] { ServeOnWorker(entry); });
+  CloseOrWait(entry, collected);
+}
+
+void ServerImpl::CollectOnWorker(Entry& entry) {
+  std::string scratch(kScratchBytes, '\0');
+  const Connection::Collected collected = entry.connection.Collect(scratch);
+  if (IsHead(collected)) return ServeOnWorker(entry);
+  CloseOrWait(entry, collected);
 }
 
 void ServerImpl::ServeOnWorker(Entry& entry) {
   entry.collects_head = false;
   for (int i = 0; i < kServesInARow; ++i) {
     if (!entry.connection.Serve()) return Close(entry);
-    if (!entry.connection.has_partial_head()) return Wait(entry, Connection::Collected::kNeedRead);
+    if (!entry.connection.has_unread()) return Wait(entry, Connection::Collected::kNeedRead);
     std::string scratch(kScratchBytes, '\0');
-    const Connection::Collected collected = entry.connection.Collect(scratch);
-    if (collected == Connection::Collected::kClosed) return Close(entry);
-    if (collected != Connection::Collected::kComplete && collected != Connection::Collected::kTooLarge) {
-      return Wait(entry, collected);
+    if (const Connection::Collected collected = entry.connection.Collect(scratch); !IsHead(collected)) {
+      return CloseOrWait(entry, collected);
     }
   }
   pool_->Run([this, &entry] { ServeOnWorker(entry); });
+}
+
+void ServerImpl::CloseOrWait(Entry& entry, Connection::Collected collected) {
+  if (collected == Connection::Collected::kClosed) return Close(entry);
+  Wait(entry, collected);
 }
 
 // Gives the connection back to epoll. Once the lock is released another thread may own it, or have closed it.

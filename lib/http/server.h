@@ -20,6 +20,7 @@
 #include "absl/time/time.h"
 #include "lib/http/request.h"
 #include "lib/http/response.h"
+#include "lib/http/tls_context.h"
 
 namespace strata::http {
 
@@ -30,6 +31,9 @@ struct ServerOptions {
   // "127.0.0.1:5000", "[::1]:5000", "0.0.0.0:0" (port 0: any free one) or "unix:/path/to/socket" (an old socket file there is
   // replaced; mode 0660).
   std::vector<std::string> listen = {"127.0.0.1:0"};
+  // The same for connections that speak TLS; needs `tls`. One of the two lists may be empty.
+  std::vector<std::string> tls_listen;
+  std::shared_ptr<TlsServerContext> tls;  // shared with whoever reports when the certificate ends
   size_t max_connections = 10'000;      // further ones wait in the kernel's backlog
   size_t max_header_bytes = 16 * 1024;  // request line and headers together
   absl::Duration header_timeout = absl::Seconds(15);  // from the first byte of a request to the end of its head

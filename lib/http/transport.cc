@@ -49,6 +49,7 @@ class PlainTransport final : public Transport {
 
   bool can_send_file() const override { return true; }
   int fd() const override { return socket_.get(); }
+  void EndWriting() override { ::shutdown(socket_.get(), SHUT_WR); }
 
  private:
   UniqueFd socket_;

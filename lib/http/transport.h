@@ -1,4 +1,4 @@
-// The seam under HTTP: what moves bytes over one connection without blocking. Plain sockets today; TLS fits in here.
+// The seam under HTTP: what moves bytes over one connection without blocking. Plain sockets here, TLS in tls_transport.h.
 #pragma once
 
 #include <sys/uio.h>
@@ -11,6 +11,8 @@
 #include "lib/base/unique_fd.h"
 
 namespace strata::http {
+
+struct PeerCertificate;
 
 struct IoResult {
   enum class Kind {
@@ -36,6 +38,17 @@ class Transport {
   virtual bool can_send_file() const = 0;
   // To be waited on; owned by this object.
   virtual int fd() const = 0;
+  // Says "no more" to the peer; what it still sends can be read.
+  virtual void EndWriting() = 0;
+
+  // What passes is encrypted: the descriptor's own bytes mean nothing to HTTP.
+  virtual bool is_encrypted() const { return false; }
+  // Reading costs a key exchange first: not on a thread that others wait for.
+  virtual bool is_handshaking() const { return false; }
+  // Bytes were received that the descriptor does not announce any more.
+  virtual bool has_pending() const { return false; }
+  // Who the client proved to be; null: it showed no certificate. Lives as long as this object.
+  virtual const PeerCertificate* peer_certificate() const { return nullptr; }
 };
 
 // Takes over a connected socket.

@@ -13,6 +13,11 @@ namespace strata::registry {
 
 struct Config {
   std::vector<std::string> listen = {"127.0.0.1:5000"};
+  std::vector<std::string> tls_listen;
+  std::string tls_cert;
+  std::string tls_key;
+  std::string tls_client_ca;
+  std::string tls_client_auth = "none";
   std::string store = "127.0.0.1:7071";
   std::string admin_listen = "127.0.0.1:5001";
   int64_t max_connections = 10'000;
@@ -28,7 +33,27 @@ inline void AddOptions(Config& config, config::Parser& parser) {
   parser.Add(&config.listen, {.flag = "listen",
                               .env = "STRATA_REGISTRY_LISTEN",
                               .value_name = "ADDRESS",
-                              .help = "Where clients push and pull."});
+                              .help = "Where clients push and pull over plain HTTP; none: nowhere."});
+  parser.Add(&config.tls_listen, {.flag = "tls-listen",
+                                  .env = "STRATA_REGISTRY_TLS_LISTEN",
+                                  .value_name = "ADDRESS",
+                                  .help = "Where clients push and pull over TLS; needs --tls-cert and --tls-key."});
+  parser.Add(&config.tls_cert, {.flag = "tls-cert",
+                                .env = "STRATA_REGISTRY_TLS_CERT",
+                                .value_name = "FILE",
+                                .help = "PEM: the server's certificate and its chain. A changed file is used without a restart."});
+  parser.Add(&config.tls_key, {.flag = "tls-key",
+                               .env = "STRATA_REGISTRY_TLS_KEY",
+                               .value_name = "FILE",
+                               .help = "PEM: the certificate's private key, without a passphrase."});
+  parser.Add(&config.tls_client_ca, {.flag = "tls-client-ca",
+                                     .env = "STRATA_REGISTRY_TLS_CLIENT_CA",
+                                     .value_name = "FILE",
+                                     .help = "PEM: the CAs whose client certificates are taken."});
+  parser.Add(&config.tls_client_auth, {.flag = "tls-client-auth",
+                                       .env = "STRATA_REGISTRY_TLS_CLIENT_AUTH",
+                                       .help = "Whether TLS clients must show a certificate.",
+                                       .one_of = {"none", "optional", "required"}});
   parser.Add(&config.store, {.flag = "store",
                              .env = "STRATA_STORE",
                              .value_name = "ADDRESS",
@@ -56,6 +81,13 @@ inline void AddOptions(Config& config, config::Parser& parser) {
                                   .one_of = {"text", "json"}});
 }
 
+// The addresses of --listen; "none" is no address.
+inline std::vector<std::string> PlainListen(const Config& config) {
+  std::vector<std::string> addresses = config.listen;
+  std::erase(addresses, "none");
+  return addresses;
+}
+
 // kInvalidArgument: a number that makes no sense; the message names its flag.
 inline absl::Status Check(const Config& config) {
   if (config.worker_threads < 1 || config.worker_threads > 10'000) {
@@ -63,6 +95,21 @@ inline absl::Status Check(const Config& config) {
   }
   if (config.max_connections < 1 || config.max_connections > 1'000'000) {
     return absl::InvalidArgumentError("--max-connections: must be 1 to 1000000");
+  }
+  if (config.tls_listen.empty() && !config.tls_cert.empty()) {
+    return absl::InvalidArgumentError("--tls-cert: name an address that uses it with --tls-listen");
+  }
+  if (!config.tls_listen.empty() && (config.tls_cert.empty() || config.tls_key.empty())) {
+    return absl::InvalidArgumentError("--tls-listen: needs --tls-cert and --tls-key");
+  }
+  if (config.tls_client_auth != "none" && config.tls_client_ca.empty()) {
+    return absl::InvalidArgumentError("--tls-client-auth: needs --tls-client-ca");
+  }
+  if (config.tls_client_auth == "none" && !config.tls_client_ca.empty()) {
+    return absl::InvalidArgumentError("--tls-client-ca: say optional or required with --tls-client-auth");
+  }
+  if (PlainListen(config).empty() && config.tls_listen.empty()) {
+    return absl::InvalidArgumentError("--listen: at least one address is needed, here or in --tls-listen");
   }
   return absl::OkStatus();
 }

@@ -49,9 +49,24 @@ void RaiseFileLimit() {
   ::setrlimit(RLIMIT_NOFILE, &limit);
 }
 
+absl::StatusOr<std::shared_ptr<http::TlsServerContext>> LoadTls(const Config& config) {
+  http::TlsServerOptions options;
+  options.certificate_file = config.tls_cert;
+  options.key_file = config.tls_key;
+  options.client_ca_file = config.tls_client_ca;
+  if (config.tls_client_auth == "optional") options.client_auth = http::TlsServerOptions::ClientAuth::kOptional;
+  if (config.tls_client_auth == "required") options.client_auth = http::TlsServerOptions::ClientAuth::kRequired;
+  options.on_reload = [](const absl::Status& status) {
+    if (status.ok()) return log::Info("the changed TLS files are in use");
+    log::Error("the changed TLS files cannot be used; the ones before stay in use", {{"error", status}});
+  };
+  return http::TlsServerContext::Load(std::move(options));
+}
+
 http::ServerOptions ServerOptions(const Config& config) {
   http::ServerOptions options;
-  options.listen = config.listen;
+  options.listen = PlainListen(config);
+  options.tls_listen = config.tls_listen;
   options.max_connections = static_cast<size_t>(config.max_connections);
   options.max_header_bytes = kMaxHeaderBytes;
   options.worker_threads = static_cast<size_t>(config.worker_threads);
@@ -70,7 +85,15 @@ int Serve(const Config& config, std::string described_config) {
   RequestObserver observer(metrics);
   Router router({*store, *store, AllowEveryone()}, clock,
                 [&observer](const RequestRecord& record) { observer.Observe(record); });
-  auto server = http::Server::Start(ServerOptions(config), [&router](const http::Request& request,
+  http::ServerOptions server_options = ServerOptions(config);
+  if (!config.tls_listen.empty()) {
+    absl::StatusOr<std::shared_ptr<http::TlsServerContext>> tls = LoadTls(config);
+    if (!tls.ok()) return Fail("loading the TLS files", tls.status());
+    server_options.tls = *std::move(tls);
+    metrics.AddCallback("strata_registry_tls_certificate_end_seconds", "When the TLS certificate ends, in seconds since 1970.",
+                        [tls = server_options.tls] { return absl::ToDoubleSeconds(tls->not_after() - absl::UnixEpoch()); });
+  }
+  auto server = http::Server::Start(std::move(server_options), [&router](const http::Request& request,
                                                                      http::ResponseWriter& response) {
     router.Handle(request, response);
   });
