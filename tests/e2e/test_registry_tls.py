@@ -93,7 +93,7 @@ class TlsClientsTest(TlsTestCase):
         log = self.scratch / "registry.log"
         wait_until(lambda: self.served_serial() == second and "cannot be used" in log.read_text(), 10, "the broken file to be noticed")
         put(renewed, "server.crt")
-        wait_until(lambda: log.read_text().count("are in use") >= 2, 10, "the mended certificate to be served")
+        wait_until(lambda: self.served_serial() == second and log.read_text().count("are in use") >= 2, 10, "the mended certificate to be served")
         self.assertIn(b"strata_registry_tls_certificate_end_seconds", self.admin.request("GET", "/metrics").content)
 
 
