@@ -160,6 +160,88 @@ TEST_P(StoreContractTest, ATagChangesOnlyIfItIsWhereExpected) {
   EXPECT_EQ(now.digest, two.digest);
 }
 
+TEST_P(StoreContractTest, AConditionMayBeThatTheTagIsNew) {
+  const Image one = Push("app", {"v"}, 36);
+  EXPECT_THAT(refs().SetTag(context_, "app", "v", one.digest, TagCondition::Absent()), StatusIs(kAborted, one.digest.ToString()));
+  EXPECT_OK(refs().SetTag(context_, "app", "new", one.digest, TagCondition::Absent()));
+  EXPECT_THAT(refs().SetTag(context_, "app", "none", one.digest, one.digest), StatusIs(kAborted, "points to nothing"));
+}
+
+TEST_P(StoreContractTest, DeletingATagMayBeConditional) {
+  const Image one = Push("app", {"v"}, 37);
+  EXPECT_THAT(refs().DeleteTag(context_, "app", "v", Digest::Of("x")), StatusIs(kAborted, one.digest.ToString()));
+  EXPECT_OK(refs().GetManifest(context_, "app", Tag("v")));
+  EXPECT_THAT(refs().DeleteTag(context_, "app", "w", one.digest), StatusIs(kNotFound, "w"));
+  EXPECT_OK(refs().DeleteTag(context_, "app", "v", one.digest));
+  EXPECT_THAT(refs().GetManifest(context_, "app", Tag("v")), StatusIs(kNotFound, ""));
+}
+
+TEST_P(StoreContractTest, APushWithConditionsIsAllOrNothing) {
+  const Image one = Push("app", {"v", "other"}, 38);
+  const Digest config = Upload("app", "config");
+  const std::string content = ImageJson(config, config);
+  const auto put = [&](std::vector<std::string> tags, std::map<std::string, TagCondition> conditions) {
+    return refs().PutManifest(context_, "app", oci::kOciManifest, content,
+                              {.tags = std::move(tags), .tag_conditions = std::move(conditions)});
+  };
+  EXPECT_THAT(put({"new", "v"}, {{"new", TagCondition::Absent()}, {"v", Digest::Of("x")}}), StatusIs(kAborted, one.digest.ToString()));
+  EXPECT_THAT(put({"new"}, {{"other", TagCondition::Absent()}}), StatusIs(kAborted, "\"other\""));
+  EXPECT_THAT(put({"new"}, {{"-bad", TagCondition::Absent()}}), StatusIs(kInvalidArgument, "-bad"));
+  EXPECT_THAT(refs().GetManifest(context_, "app", By(Digest::Of(content))), StatusIs(kNotFound, ""));
+  EXPECT_THAT(refs().GetManifest(context_, "app", Tag("new")), StatusIs(kNotFound, ""));
+  EXPECT_OK(put({"new", "v"}, {{"new", TagCondition::Absent()}, {"v", one.digest}, {"other", one.digest}}));
+  for (const char* tag : {"new", "v"}) {
+    ASSERT_OK_AND_ASSIGN(const StoredManifest now, refs().GetManifest(context_, "app", Tag(tag)));
+    EXPECT_EQ(now.digest, Digest::Of(content));
+  }
+}
+
+TEST_P(StoreContractTest, ATagsHistoryTellsEveryChange) {
+  const Image one = Push("app", {"v"}, 39);
+  const Image two = Push("app", {"v"}, 40);
+  Push("app", {"v"}, 40);  // no change
+  AdvanceClock(absl::Hours(1));
+  ASSERT_OK(refs().SetTag(context_, "app", "v", one.digest));
+  AdvanceClock(-absl::Hours(2));  // a clock that was put right
+  ASSERT_OK(refs().DeleteTag(context_, "app", "v"));
+  ASSERT_OK(refs().SetTag(context_, "app", "v", two.digest));
+  ASSERT_OK(refs().DeleteManifest(context_, "app", two.digest));
+  ASSERT_OK_AND_ASSIGN(const auto all, refs().ListTagHistory(context_, "app", "v", 0, 0));
+  ASSERT_EQ(all.items.size(), 6u);
+  EXPECT_FALSE(all.has_more);
+  const std::pair<TagChange, std::optional<Digest>> wanted[] = {
+      {TagChange::kManifestDeleted, std::nullopt}, {TagChange::kSet, two.digest}, {TagChange::kDelete, std::nullopt},
+      {TagChange::kSet, one.digest},               {TagChange::kPush, two.digest}, {TagChange::kPush, one.digest}};
+  for (size_t i = 0; i < all.items.size(); ++i) {
+    SCOPED_TRACE(i);
+    EXPECT_EQ(all.items[i].change, wanted[i].first);
+    EXPECT_EQ(all.items[i].digest, wanted[i].second);
+    EXPECT_EQ(all.items[i].sequence, all.items[0].sequence - i);
+  }
+  EXPECT_EQ(all.items[3].at - all.items[2].at, absl::Hours(2));
+  ASSERT_OK_AND_ASSIGN(const auto page, refs().ListTagHistory(context_, "app", "v", all.items[1].sequence, 2));
+  ASSERT_EQ(page.items.size(), 2u);
+  EXPECT_TRUE(page.has_more);
+  EXPECT_EQ(page.items[0].sequence, all.items[2].sequence);
+  ASSERT_OK_AND_ASSIGN(const auto last, refs().ListTagHistory(context_, "app", "v", all.items[4].sequence, 2));
+  EXPECT_EQ(last.items.size(), 1u);
+  EXPECT_FALSE(last.has_more);
+  ASSERT_OK_AND_ASSIGN(const auto none, refs().ListTagHistory(context_, "app", "v", all.items[5].sequence, 0));
+  EXPECT_THAT(none.items, IsEmpty());
+  EXPECT_THAT(refs().ListTagHistory(context_, "app", "w", 0, 0), StatusIs(kNotFound, "w"));
+  EXPECT_THAT(refs().ListTagHistory(context_, "app", "v", 0, -1), StatusIs(kInvalidArgument, "-1"));
+}
+
+TEST_P(StoreContractTest, ATagsHistoryIsBounded) {
+  const Image images[] = {Push("app", {"v"}, 41), Push("app", {"v"}, 42)};
+  for (int i = 0; i < 200; ++i) ASSERT_OK(refs().SetTag(context_, "app", "v", images[i % 2].digest));
+  ASSERT_OK_AND_ASSIGN(const auto all, refs().ListTagHistory(context_, "app", "v", 0, 0));
+  ASSERT_EQ(all.items.size(), 100u);
+  EXPECT_EQ(all.items[0].sequence, 202u);
+  EXPECT_EQ(all.items[99].sequence, 103u);
+  EXPECT_EQ(all.items[0].digest, images[1].digest);
+}
+
 TEST_P(StoreContractTest, TagsAreListedInPages) {
   const Image image = Push("app", {"b", "a", "B", "v1.10", "v1.9"}, 29);
   ASSERT_OK_AND_ASSIGN(const auto all, refs().ListTags(context_, "app", "", 0));

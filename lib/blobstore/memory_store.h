@@ -25,6 +25,7 @@ namespace strata::blobstore {
 class MemoryStore final : public BlobStore, public RefStore, public CacheStore, public AdminStore {
  public:
   static constexpr absl::Duration kLease = absl::Hours(24);
+  static constexpr size_t kHistoryEntries = 100;
 
   MemoryStore() : MemoryStore(DefaultClock()) {}
   // `clock` outlives this object.
@@ -55,8 +56,11 @@ class MemoryStore final : public BlobStore, public RefStore, public CacheStore, 
   absl::StatusOr<std::vector<std::string>> DeleteManifest(const CallContext& context, absl::string_view repository,
                                                           const Digest& digest) override;
   absl::Status SetTag(const CallContext& context, absl::string_view repository, absl::string_view tag, const Digest& digest,
-                      const std::optional<Digest>& expected = std::nullopt) override;
-  absl::StatusOr<Digest> DeleteTag(const CallContext& context, absl::string_view repository, absl::string_view tag) override;
+                      const TagCondition& condition = {}) override;
+  absl::StatusOr<Digest> DeleteTag(const CallContext& context, absl::string_view repository, absl::string_view tag,
+                                   const TagCondition& condition = {}) override;
+  absl::StatusOr<Page<TagHistoryEntry>> ListTagHistory(const CallContext& context, absl::string_view repository,
+                                                       absl::string_view tag, uint64_t before, int limit) override;
   absl::StatusOr<Page<TagEntry>> ListTags(const CallContext& context, absl::string_view repository, absl::string_view last,
                                           int limit) override;
   absl::StatusOr<Page<std::string>> ListRepositories(const CallContext& context, absl::string_view last, int limit) override;
@@ -110,6 +114,13 @@ class MemoryStore final : public BlobStore, public RefStore, public CacheStore, 
   Repository* FindRepository(absl::string_view name) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   // Null: `repository` (empty: any) cannot read it.
   const Content* FindBlob(absl::string_view repository, const Digest& digest) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // Where the tag points now.
+  std::optional<Digest> TagTarget(absl::string_view repository, const std::string& tag) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void RecordChange(absl::string_view repository, const std::string& tag, TagChange change, const std::optional<Digest>& digest)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // Points the tag of a known repository at the manifest, or removes it (`digest` absent).
+  void MoveTag(absl::string_view repository, const std::string& tag, TagChange change, const std::optional<Digest>& digest)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   // What `manifest` names and `repository` lacks, as text.
   std::vector<std::string> Missing(absl::string_view repository, const oci::Manifest& manifest)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
@@ -118,6 +129,7 @@ class MemoryStore final : public BlobStore, public RefStore, public CacheStore, 
   Mutex mutex_;
   std::map<Digest, Content> blobs_ ABSL_GUARDED_BY(mutex_);
   std::map<std::string, Repository> repositories_ ABSL_GUARDED_BY(mutex_);
+  std::map<std::pair<std::string, std::string>, std::vector<TagHistoryEntry>> histories_ ABSL_GUARDED_BY(mutex_);  // oldest first
   std::map<std::string, std::shared_ptr<Upload>> uploads_ ABSL_GUARDED_BY(mutex_);  // shared with the writer
   std::map<std::string, Record> records_ ABSL_GUARDED_BY(mutex_);
 };

@@ -93,6 +93,7 @@ absl::StatusOr<PutManifestResult> MemoryStore::PutManifest(const CallContext& co
   STRATA_RETURN_IF_ERROR(context.Check());
   STRATA_RETURN_IF_ERROR(CheckRepository(repository));
   for (const std::string& tag : options.tags) STRATA_RETURN_IF_ERROR(oci::ValidateTag(tag));
+  for (const auto& [tag, condition] : options.tag_conditions) STRATA_RETURN_IF_ERROR(oci::ValidateTag(tag));
   STRATA_ASSIGN_OR_RETURN(oci::Manifest parsed, oci::ParseManifest(content, media_type));
   const Digest digest = Digest::Of(
       content, options.expected_digest ? options.expected_digest->algorithm() : DigestAlgorithm::kSha256);
@@ -117,13 +118,16 @@ absl::StatusOr<PutManifestResult> MemoryStore::PutManifest(const CallContext& co
                                                       " of what the manifest names: ", absl::StrJoin(missing, ", "),
                                                       "; push them first"));
   }
+  for (const auto& [tag, condition] : options.tag_conditions) {
+    STRATA_RETURN_IF_ERROR(condition.Check(repository, tag, TagTarget(repository, tag)));
+  }
   Repository& there = repositories_[std::string(repository)];
   for (const Digest& blob : to_link) there.links[blob] = now;
   PutManifestResult result{digest, std::nullopt};
   if (parsed.subject) result.subject = parsed.subject->digest;
   StoredManifest stored{digest, parsed.media_type, content.size(), std::string(content), now};
   there.manifests.insert_or_assign(digest, ManifestRow{std::move(stored), std::move(parsed)});
-  for (const std::string& tag : options.tags) there.tags[tag] = TagEntry{tag, digest, now};
+  for (const std::string& tag : options.tags) MoveTag(repository, tag, TagChange::kPush, digest);
   return result;
 }
 
@@ -165,40 +169,77 @@ absl::StatusOr<std::vector<std::string>> MemoryStore::DeleteManifest(const CallC
   for (const auto& [name, tag] : there->tags) {
     if (tag.digest == digest) tags.push_back(name);
   }
-  for (const std::string& tag : tags) there->tags.erase(tag);
+  for (const std::string& tag : tags) MoveTag(repository, tag, TagChange::kManifestDeleted, std::nullopt);
   there->manifests.erase(digest);
   return tags;
 }
 
+std::optional<Digest> MemoryStore::TagTarget(absl::string_view repository, const std::string& tag) {
+  const Repository* there = FindRepository(repository);
+  if (there == nullptr) return std::nullopt;
+  const auto found = there->tags.find(tag);
+  return found == there->tags.end() ? std::nullopt : std::optional(found->second.digest);
+}
+
+void MemoryStore::RecordChange(absl::string_view repository, const std::string& tag, TagChange change,
+                               const std::optional<Digest>& digest) {
+  std::vector<TagHistoryEntry>& history = histories_[{std::string(repository), tag}];
+  history.push_back({history.empty() ? 1 : history.back().sequence + 1, change, digest, clock_.Now()});
+  if (history.size() > kHistoryEntries) history.erase(history.begin());
+}
+
+void MemoryStore::MoveTag(absl::string_view repository, const std::string& tag, TagChange change,
+                          const std::optional<Digest>& digest) {
+  if (TagTarget(repository, tag) != digest) RecordChange(repository, tag, change, digest);
+  std::map<std::string, TagEntry>& tags = FindRepository(repository)->tags;
+  if (digest) {
+    tags[tag] = TagEntry{tag, *digest, clock_.Now()};
+  } else {
+    tags.erase(tag);
+  }
+}
+
 absl::Status MemoryStore::SetTag(const CallContext& context, absl::string_view repository, absl::string_view tag,
-                                 const Digest& digest, const std::optional<Digest>& expected) {
+                                 const Digest& digest, const TagCondition& condition) {
   STRATA_RETURN_IF_ERROR(context.Check());
   STRATA_RETURN_IF_ERROR(oci::ValidateTag(tag));
   MutexLock lock(mutex_);
-  Repository* there = FindRepository(repository);
+  const Repository* there = FindRepository(repository);
   if (there == nullptr || !there->manifests.contains(digest)) return NoSuchManifest(repository, digest);
-  const std::string name(tag);
-  if (expected) {
-    const auto now = there->tags.find(name);
-    if (now == there->tags.end() || now->second.digest != *expected) {
-      return absl::AbortedError(absl::StrCat("tag \"", name, "\" of repository \"", repository, "\" does not point to ",
-                                             expected->ToString(), " any more; look again"));
-    }
-  }
-  there->tags[name] = TagEntry{name, digest, clock_.Now()};
+  STRATA_RETURN_IF_ERROR(condition.Check(repository, tag, TagTarget(repository, std::string(tag))));
+  MoveTag(repository, std::string(tag), TagChange::kSet, digest);
   return absl::OkStatus();
 }
 
-absl::StatusOr<Digest> MemoryStore::DeleteTag(const CallContext& context, absl::string_view repository, absl::string_view tag) {
+absl::StatusOr<Digest> MemoryStore::DeleteTag(const CallContext& context, absl::string_view repository, absl::string_view tag,
+                                              const TagCondition& condition) {
   STRATA_RETURN_IF_ERROR(context.Check());
   MutexLock lock(mutex_);
-  Repository* there = FindRepository(repository);
-  if (there == nullptr) return NoSuchRepository(repository);
-  const auto found = there->tags.find(std::string(tag));
-  if (found == there->tags.end()) return NoSuchTag(repository, tag);
-  const Digest digest = found->second.digest;
-  there->tags.erase(found);
-  return digest;
+  if (FindRepository(repository) == nullptr) return NoSuchRepository(repository);
+  const std::optional<Digest> digest = TagTarget(repository, std::string(tag));
+  if (!digest) return NoSuchTag(repository, tag);
+  STRATA_RETURN_IF_ERROR(condition.Check(repository, tag, digest));
+  MoveTag(repository, std::string(tag), TagChange::kDelete, std::nullopt);
+  return *digest;
+}
+
+absl::StatusOr<Page<TagHistoryEntry>> MemoryStore::ListTagHistory(const CallContext& context, absl::string_view repository,
+                                                                  absl::string_view tag, uint64_t before, int limit) {
+  STRATA_RETURN_IF_ERROR(context.Check());
+  STRATA_RETURN_IF_ERROR(CheckRepository(repository));
+  STRATA_RETURN_IF_ERROR(oci::ValidateTag(tag));
+  STRATA_ASSIGN_OR_RETURN(const size_t page_size, PageSize(limit));
+  MutexLock lock(mutex_);
+  const auto found = histories_.find({std::string(repository), std::string(tag)});
+  if (found == histories_.end()) return NoSuchTag(repository, tag);
+  Page<TagHistoryEntry> page;
+  for (auto entry = found->second.rbegin(); entry != found->second.rend(); ++entry) {
+    if (before != 0 && entry->sequence >= before) continue;
+    page.has_more = page.items.size() == page_size;
+    if (page.has_more) break;
+    page.items.push_back(*entry);
+  }
+  return page;
 }
 
 absl::StatusOr<Page<TagEntry>> MemoryStore::ListTags(const CallContext& context, absl::string_view repository,

@@ -53,8 +53,11 @@ class StoreClient final : public BlobStore, public RefStore, public CacheStore, 
   absl::StatusOr<std::vector<std::string>> DeleteManifest(const CallContext& context, absl::string_view repository,
                                                           const Digest& digest) override;
   absl::Status SetTag(const CallContext& context, absl::string_view repository, absl::string_view tag, const Digest& digest,
-                      const std::optional<Digest>& expected = std::nullopt) override;
-  absl::StatusOr<Digest> DeleteTag(const CallContext& context, absl::string_view repository, absl::string_view tag) override;
+                      const TagCondition& condition = {}) override;
+  absl::StatusOr<Digest> DeleteTag(const CallContext& context, absl::string_view repository, absl::string_view tag,
+                                   const TagCondition& condition = {}) override;
+  absl::StatusOr<Page<TagHistoryEntry>> ListTagHistory(const CallContext& context, absl::string_view repository,
+                                                       absl::string_view tag, uint64_t before, int limit) override;
   absl::StatusOr<Page<TagEntry>> ListTags(const CallContext& context, absl::string_view repository, absl::string_view last,
                                           int limit) override;
   absl::StatusOr<Page<std::string>> ListRepositories(const CallContext& context, absl::string_view last, int limit) override;

@@ -27,6 +27,14 @@ absl::StatusOr<PutManifestResult> StoreClient::PutManifest(const CallContext& co
     request.add_tags(tag);
   }
   request.set_link_blobs(options.link_blobs);
+  for (const auto& [tag, condition] : options.tag_conditions) {
+    STRATA_RETURN_IF_ERROR(CheckText("the tag", tag));
+    if (condition.is_any()) continue;
+    v1::TagCondition& wanted = *request.add_tag_conditions();
+    wanted.set_tag(tag);
+    wanted.set_absent(condition.is_absent());
+    if (!condition.is_absent()) wanted.set_digest(condition.digest().ToString());
+  }
   v1::PutManifestResponse response;
   STRATA_RETURN_IF_ERROR(Call(context, stubs_->peer, *stubs_->manifests, &Manifests::PutManifest, request, &response));
   PutManifestResult result;
@@ -72,27 +80,56 @@ absl::StatusOr<std::vector<std::string>> StoreClient::DeleteManifest(const CallC
 }
 
 absl::Status StoreClient::SetTag(const CallContext& context, absl::string_view repository, absl::string_view tag,
-                                 const Digest& digest, const std::optional<Digest>& expected) {
+                                 const Digest& digest, const TagCondition& condition) {
   STRATA_RETURN_IF_ERROR(CheckText("the repository name", repository));
   STRATA_RETURN_IF_ERROR(CheckText("the tag", tag));
   v1::SetTagRequest request;
   request.set_repository(std::string(repository));
   request.set_tag(std::string(tag));
   request.set_digest(digest.ToString());
-  if (expected) request.set_expected_digest(expected->ToString());
+  request.set_expect_absent(condition.is_absent());
+  if (!condition.digest().is_empty()) request.set_expected_digest(condition.digest().ToString());
   v1::SetTagResponse response;
   return Call(context, stubs_->peer, *stubs_->manifests, &Manifests::SetTag, request, &response);
 }
 
-absl::StatusOr<Digest> StoreClient::DeleteTag(const CallContext& context, absl::string_view repository, absl::string_view tag) {
+absl::StatusOr<Digest> StoreClient::DeleteTag(const CallContext& context, absl::string_view repository, absl::string_view tag,
+                                              const TagCondition& condition) {
   STRATA_RETURN_IF_ERROR(CheckText("the repository name", repository));
   STRATA_RETURN_IF_ERROR(CheckText("the tag", tag));
   v1::DeleteTagRequest request;
   request.set_repository(std::string(repository));
   request.set_tag(std::string(tag));
+  // A tag that must not exist cannot be deleted either: the store says NOT_FOUND or, sent a digest that no tag has, where it is.
+  if (condition.is_absent()) request.set_expected_digest(Digest::Of("").ToString());
+  if (!condition.digest().is_empty()) request.set_expected_digest(condition.digest().ToString());
   v1::DeleteTagResponse response;
   STRATA_RETURN_IF_ERROR(Call(context, stubs_->peer, *stubs_->manifests, &Manifests::DeleteTag, request, &response));
   return ReceivedDigest(response.digest(), stubs_->peer);
+}
+
+absl::StatusOr<Page<TagHistoryEntry>> StoreClient::ListTagHistory(const CallContext& context, absl::string_view repository,
+                                                                  absl::string_view tag, uint64_t before, int limit) {
+  STRATA_RETURN_IF_ERROR(CheckText("the repository name", repository));
+  STRATA_RETURN_IF_ERROR(CheckText("the tag", tag));
+  v1::ListTagHistoryRequest request;
+  request.set_repository(std::string(repository));
+  request.set_tag(std::string(tag));
+  request.set_before(before);
+  request.set_limit(limit);
+  v1::ListTagHistoryResponse response;
+  STRATA_RETURN_IF_ERROR(Call(context, stubs_->peer, *stubs_->manifests, &Manifests::ListTagHistory, request, &response));
+  Page<TagHistoryEntry> page;
+  page.has_more = response.has_more();
+  for (const v1::ListTagHistoryResponse::Entry& from : response.entries()) {
+    TagHistoryEntry& entry = page.items.emplace_back();
+    entry.sequence = from.sequence();
+    entry.change = static_cast<TagChange>(from.change());
+    entry.at = rpc::ToTime(from.at());
+    if (from.digest().empty()) continue;
+    STRATA_ASSIGN_OR_RETURN(entry.digest, ReceivedDigest(from.digest(), stubs_->peer));
+  }
+  return page;
 }
 
 absl::StatusOr<Page<TagEntry>> StoreClient::ListTags(const CallContext& context, absl::string_view repository,

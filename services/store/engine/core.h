@@ -20,6 +20,8 @@ struct EngineOptions {
   absl::Duration grace = absl::Hours(24);         // from losing the last reference to removal
   absl::Duration session_ttl = absl::Hours(24);   // idle upload sessions
   absl::Duration collect_every = absl::Minutes(1);
+  int history_entries = 100;                      // a tag keeps of its history, and
+  absl::Duration history_age = absl::Hours(24 * 90);  // how long
   int64_t reserved_bytes = 128 << 20;             // disk that uploads leave free
   int max_large_writers = 128;                    // uploads over 32 KiB at the same moment; each takes 1 MiB of memory
   std::function<void(const absl::Status&)> on_background_error;  // of the collector's thread; it tries again later

@@ -69,6 +69,21 @@ std::string TagsOfManifest(absl::string_view repository, const Digest& digest) {
   return absl::StrCat("t", repository, kEnd, EncodeDigest(digest));
 }
 
+std::string TagHistory(absl::string_view repository, absl::string_view tag, uint64_t sequence) {
+  return absl::StrCat(TagHistories(repository, tag), EncodeU64(~sequence));
+}
+std::string TagHistories(absl::string_view repository, absl::string_view tag) {
+  return absl::StrCat("H", repository, kEnd, tag, kEnd);
+}
+absl::StatusOr<uint64_t> SequenceBehind(absl::string_view prefix, absl::string_view key) {
+  absl::StatusOr<uint64_t> newness = IdBehind(prefix, key);
+  if (newness.ok()) *newness = ~*newness;
+  return newness;
+}
+std::string Untagged(absl::string_view repository, const Digest& digest) {
+  return absl::StrCat("h", repository, kEnd, EncodeDigest(digest));
+}
+
 std::string EdgeRow(Edge kind, absl::string_view repository, const Digest& target, const Digest& parent) {
   return absl::StrCat(EdgesTo(kind, repository, target), EncodeDigest(parent));
 }
@@ -94,7 +109,8 @@ std::string CacheNeeds(const Digest& digest) { return absl::StrCat("D", EncodeDi
 
 std::string ReviewKey(const Review& review) {
   return absl::StrCat(Reviews(), EncodeU64(EncodeTime(review.due)), std::string(1, static_cast<char>(review.kind)),
-                      review.digest.is_empty() ? "" : EncodeDigest(review.digest), review.repository);
+                      review.digest.is_empty() ? "" : EncodeDigest(review.digest), review.repository,
+                      review.kind == Review::Kind::kTagHistory ? absl::StrCat(kEnd, review.tag) : "");
 }
 std::string Reviews() { return "G"; }
 
@@ -106,9 +122,15 @@ absl::StatusOr<Review> ParseReview(absl::string_view key) {
   review.due = DecodeTime(due);
   review.kind = static_cast<Review::Kind>(key.front());
   key.remove_prefix(1);
-  const bool has_digest = review.kind == Review::Kind::kBlob || review.kind == Review::Kind::kLink;
-  if (!has_digest && review.kind != Review::Kind::kRepository) return Damaged();
+  if (review.kind < Review::Kind::kBlob || review.kind > Review::Kind::kTagHistory) return Damaged();
+  const bool has_digest = review.kind == Review::Kind::kBlob || review.kind == Review::Kind::kLink || review.kind == Review::Kind::kManifest;
   if (has_digest && !ConsumeDigest(&key, &review.digest)) return Damaged();
+  if (review.kind == Review::Kind::kTagHistory) {
+    const size_t end = key.find('\0');
+    if (end == absl::string_view::npos) return Damaged();
+    review.tag = std::string(key.substr(end + 1));
+    key = key.substr(0, end);
+  }
   review.repository = std::string(key);
   return review;
 }

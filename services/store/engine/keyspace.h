@@ -17,6 +17,7 @@
 //   S repo 0 subject digest    referrer
 //   K key                      cache record               k time key                 the same, by last use
 //   D digest key               cache record `key` needs the blob
+//   H repo 0 tag 0 newness     what the tag pointed to       h repo 0 digest         since when a manifest lacks a tag it had
 //   G due kind [digest] [repo] something the collector shall look at
 // kContent:  b id  bytes of a small blob or session    p id  checksums of an extent's pieces
 //            m repo 0 digest  bytes of a manifest      v key  value of a cache record
@@ -64,6 +65,12 @@ std::string Tags(absl::string_view repository);                                 
 std::string TagOfManifest(absl::string_view repository, const Digest& digest, absl::string_view tag);
 std::string TagsOfManifest(absl::string_view repository, const Digest& digest);   // prefix; then the tag
 
+// Entries of a tag's history; the newest is the first row.
+std::string TagHistory(absl::string_view repository, absl::string_view tag, uint64_t sequence);
+std::string TagHistories(absl::string_view repository, absl::string_view tag);    // prefix; then the sequence, see below
+absl::StatusOr<uint64_t> SequenceBehind(absl::string_view prefix, absl::string_view key);
+std::string Untagged(absl::string_view repository, const Digest& digest);
+
 // A manifest (parent) names a blob, or an index names a manifest.
 enum class Edge : char { kToBlob = 'E', kToChild = 'e' };
 std::string EdgeRow(Edge kind, absl::string_view repository, const Digest& target, const Digest& parent);
@@ -79,13 +86,15 @@ std::string CacheUses();                                                        
 std::string CacheNeed(const Digest& digest, absl::string_view key);
 std::string CacheNeeds(const Digest& digest);                                     // prefix; then the key
 
-// What the collector looks at: a blob that lost a reference, a link that no manifest may name, a repository that may be empty.
+// What the collector looks at: a blob that lost a reference, a link that no manifest may name, a repository that may be empty, a
+// manifest that nothing may name, a tag history with entries of which some are too old.
 struct Review {
-  enum class Kind : char { kBlob = 1, kLink = 2, kRepository = 3 };
+  enum class Kind : char { kBlob = 1, kLink = 2, kRepository = 3, kManifest = 4, kTagHistory = 5 };
   absl::Time due;
   Kind kind = Kind::kBlob;
-  Digest digest;           // of a blob or link
-  std::string repository;  // of a link or repository
+  Digest digest;           // of a blob, link or manifest
+  std::string repository;  // of all but blobs
+  std::string tag;         // of a tag history
 };
 std::string ReviewKey(const Review& review);
 std::string Reviews();                                                            // prefix, in order of due time

@@ -20,11 +20,6 @@ using blobstore::Page;
 constexpr int kDefaultLimit = 1000;
 constexpr int kMaxLimit = 10000;
 
-absl::StatusOr<size_t> PageSize(int limit) {
-  if (limit < 0) return absl::InvalidArgumentError(absl::StrCat("page limit ", limit, " is negative"));
-  return static_cast<size_t>(limit == 0 ? kDefaultLimit : std::min(limit, kMaxLimit));
-}
-
 // Fills a page with the rows behind `prefix` and after `start`; `read` makes an item of a row, or says that it is left out.
 template <typename T>
 absl::StatusOr<Page<T>> ReadPage(KeyValueStore& kv, absl::string_view prefix, absl::string_view start, int limit,
@@ -56,6 +51,11 @@ std::string StartBehindText(absl::string_view prefix, absl::string_view last) {
 }
 
 }  // namespace
+
+absl::StatusOr<size_t> PageSize(int limit) {
+  if (limit < 0) return absl::InvalidArgumentError(absl::StrCat("page limit ", limit, " is negative"));
+  return static_cast<size_t>(limit == 0 ? kDefaultLimit : std::min(limit, kMaxLimit));
+}
 
 absl::Status Listings::RequireRepository(absl::string_view repository) {
   STRATA_RETURN_IF_ERROR(CheckRepository(repository));

@@ -1,12 +1,16 @@
 // The listings of RefStore: pages in byte order that cost what they return. Thread-safe; calls block.
 #pragma once
 
+#include <cstddef>
 #include <string>
 
 #include "lib/blobstore/ref_store.h"
 #include "services/store/engine/core.h"
 
 namespace strata::store {
+
+// How many items a page of `limit` has: 0 means 1000, more than 10000 is taken as 10000. kInvalidArgument: negative.
+absl::StatusOr<size_t> PageSize(int limit);
 
 class Listings {
  public:

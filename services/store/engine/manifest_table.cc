@@ -2,6 +2,7 @@
 
 #include "lib/base/status.h"
 #include "services/store/engine/keyspace.h"
+#include "services/store/engine/tag_history.h"
 
 namespace strata::store {
 
@@ -13,6 +14,15 @@ absl::StatusOr<std::optional<Row>> Decode(const absl::StatusOr<std::optional<std
   if (!*bytes) return std::optional<Row>();
   STRATA_ASSIGN_OR_RETURN(Row row, Row::Decode(**bytes));
   return std::optional<Row>(std::move(row));
+}
+
+// The tag points to the manifest no longer.
+absl::Status LeaveManifest(const Core& core, Transaction& transaction, absl::string_view repository, absl::string_view tag,
+                           const Digest& digest) {
+  UntaggedRow row;
+  row.since = core.clock.Now();
+  STRATA_RETURN_IF_ERROR(transaction.Put(Table::kFacts, keys::Untagged(repository, digest), row.Encode()));
+  return transaction.Delete(Table::kFacts, keys::TagOfManifest(repository, digest, tag));
 }
 
 }  // namespace
@@ -35,10 +45,11 @@ absl::StatusOr<std::optional<TagRow>> LockTag(Transaction& transaction, absl::st
 }
 
 absl::Status PointTag(const Core& core, Transaction& transaction, absl::string_view repository, absl::string_view tag,
-                      const std::optional<TagRow>& before, const Digest& digest) {
+                      const std::optional<TagRow>& before, blobstore::TagChange change, const Digest& digest) {
+  STRATA_RETURN_IF_ERROR(RecordTagChange(core, transaction, repository, tag, before, change, digest));
   if (!before) transaction.Add(keys::Counter(keys::Count::kTags), 1);
   if (before && before->digest != digest) {
-    STRATA_RETURN_IF_ERROR(transaction.Delete(Table::kFacts, keys::TagOfManifest(repository, before->digest, tag)));
+    STRATA_RETURN_IF_ERROR(LeaveManifest(core, transaction, repository, tag, before->digest));
   }
   TagRow row;
   row.digest = digest;
@@ -47,9 +58,11 @@ absl::Status PointTag(const Core& core, Transaction& transaction, absl::string_v
   return transaction.Put(Table::kFacts, keys::Tag(repository, tag), row.Encode());
 }
 
-absl::Status RemoveTagRows(Transaction& transaction, absl::string_view repository, absl::string_view tag, const TagRow& row) {
+absl::Status RemoveTag(const Core& core, Transaction& transaction, absl::string_view repository, absl::string_view tag,
+                       const TagRow& row, blobstore::TagChange change) {
+  STRATA_RETURN_IF_ERROR(RecordTagChange(core, transaction, repository, tag, row, change, std::nullopt));
   transaction.Add(keys::Counter(keys::Count::kTags), -1);
-  STRATA_RETURN_IF_ERROR(transaction.Delete(Table::kFacts, keys::TagOfManifest(repository, row.digest, tag)));
+  STRATA_RETURN_IF_ERROR(LeaveManifest(core, transaction, repository, tag, row.digest));
   return transaction.Delete(Table::kFacts, keys::Tag(repository, tag));
 }
 

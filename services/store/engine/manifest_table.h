@@ -8,6 +8,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
+#include "lib/blobstore/ref_store.h"
 #include "lib/digest/digest.h"
 #include "services/store/engine/core.h"
 #include "services/store/engine/rows.h"
@@ -21,10 +22,11 @@ absl::StatusOr<std::optional<ManifestRow>> LockManifest(Transaction& transaction
 absl::StatusOr<std::optional<TagRow>> FindTag(Reader& reader, absl::string_view repository, absl::string_view tag);
 absl::StatusOr<std::optional<TagRow>> LockTag(Transaction& transaction, absl::string_view repository, absl::string_view tag);
 
-// Points the tag, which the caller has locked and whose row is `before`, at a manifest whose row is locked.
+// Points the tag, which the caller has locked and whose row is `before`, at a manifest whose row is locked. History: tag_history.h.
 absl::Status PointTag(const Core& core, Transaction& transaction, absl::string_view repository, absl::string_view tag,
-                      const std::optional<TagRow>& before, const Digest& digest);
-// Removes the rows of a tag that the caller has locked.
-absl::Status RemoveTagRows(Transaction& transaction, absl::string_view repository, absl::string_view tag, const TagRow& row);
+                      const std::optional<TagRow>& before, blobstore::TagChange change, const Digest& digest);
+// Removes a tag that the caller has locked and whose row is `row`.
+absl::Status RemoveTag(const Core& core, Transaction& transaction, absl::string_view repository, absl::string_view tag,
+                       const TagRow& row, blobstore::TagChange change);
 
 }  // namespace strata::store

@@ -1,6 +1,7 @@
 #include "services/store/engine/manifests.h"
 
 #include <algorithm>
+#include <map>
 #include <set>
 #include <utility>
 
@@ -93,11 +94,7 @@ class Push {
     if (before) STRATA_RETURN_IF_ERROR(RemoveReferences(transaction, *before));
     if (!before) transaction.Add(keys::Counter(keys::Count::kManifests), 1);
     STRATA_RETURN_IF_ERROR(PutRows(transaction));
-    for (const std::string& tag : std::set<std::string>(options_.tags.begin(), options_.tags.end())) {
-      STRATA_ASSIGN_OR_RETURN(const std::optional<TagRow> tag_before, LockTag(transaction, repository_, tag));
-      STRATA_RETURN_IF_ERROR(PointTag(core_, transaction, repository_, tag, tag_before, digest_));
-    }
-    return absl::OkStatus();
+    return PointTags(transaction);
   }
 
  private:
@@ -114,6 +111,23 @@ class Push {
       if (!is_held) missing.Add(target);
     }
     return missing.ToStatus(repository_);
+  }
+
+  absl::Status PointTags(Transaction& transaction) {
+    std::map<std::string, bool> tags;  // in the order in which everybody locks them; whether it moves
+    for (const auto& [tag, condition] : options_.tag_conditions) tags[tag] = false;
+    for (const std::string& tag : options_.tags) tags[tag] = true;
+    for (const auto& [tag, moves] : tags) {
+      STRATA_ASSIGN_OR_RETURN(const std::optional<TagRow> before, LockTag(transaction, repository_, tag));
+      const auto condition = options_.tag_conditions.find(tag);
+      if (condition != options_.tag_conditions.end()) {
+        STRATA_RETURN_IF_ERROR(
+            condition->second.Check(repository_, tag, before ? std::optional(before->digest) : std::nullopt));
+      }
+      if (!moves) continue;
+      STRATA_RETURN_IF_ERROR(PointTag(core_, transaction, repository_, tag, before, blobstore::TagChange::kPush, digest_));
+    }
+    return absl::OkStatus();
   }
 
   absl::StatusOr<bool> RequireBlob(Transaction& transaction, const Digest& digest) {
@@ -165,11 +179,13 @@ absl::Status CheckDigest(absl::string_view content, const std::optional<Digest>&
                                                  ", but ", expected->ToString(), " was declared; send it again"));
 }
 
-absl::Status CheckTags(const std::vector<std::string>& tags) {
-  if (tags.size() > kMaxTagsACall) {
-    return absl::InvalidArgumentError(absl::StrCat(tags.size(), " tags in one call; at most ", kMaxTagsACall, " are taken"));
+absl::Status CheckTags(const PutManifestOptions& options) {
+  const size_t count = std::max(options.tags.size(), options.tag_conditions.size());
+  if (count > kMaxTagsACall) {
+    return absl::InvalidArgumentError(absl::StrCat(count, " tags in one call; at most ", kMaxTagsACall, " are taken"));
   }
-  for (const std::string& tag : tags) STRATA_RETURN_IF_ERROR(oci::ValidateTag(tag));
+  for (const std::string& tag : options.tags) STRATA_RETURN_IF_ERROR(oci::ValidateTag(tag));
+  for (const auto& [tag, condition] : options.tag_conditions) STRATA_RETURN_IF_ERROR(oci::ValidateTag(tag));
   return absl::OkStatus();
 }
 
@@ -193,7 +209,7 @@ absl::Status EndLeases(const Core& core, Transaction& transaction, absl::string_
 absl::StatusOr<blobstore::PutManifestResult> Manifests::Put(absl::string_view repository, absl::string_view media_type,
                                                             absl::string_view content, const PutManifestOptions& options) {
   STRATA_RETURN_IF_ERROR(CheckRepository(repository));
-  STRATA_RETURN_IF_ERROR(CheckTags(options.tags));
+  STRATA_RETURN_IF_ERROR(CheckTags(options));
   if (content.size() > oci::kMaxManifestBytes) {
     return absl::InvalidArgumentError(
         absl::StrCat("the manifest has ", content.size(), " bytes; at most ", oci::kMaxManifestBytes, " are taken"));
@@ -287,9 +303,10 @@ absl::StatusOr<std::vector<std::string>> Manifests::Delete(absl::string_view rep
       STRATA_ASSIGN_OR_RETURN(const std::optional<TagRow> tag_row, LockTag(transaction, repository, tag));
       // Moved elsewhere since it was listed.
       if (!tag_row || tag_row->digest != digest) continue;
-      STRATA_RETURN_IF_ERROR(RemoveTagRows(transaction, repository, tag, *tag_row));
+      STRATA_RETURN_IF_ERROR(RemoveTag(core_, transaction, repository, tag, *tag_row, blobstore::TagChange::kManifestDeleted));
       tags.push_back(tag);
     }
+    STRATA_RETURN_IF_ERROR(transaction.Delete(Table::kFacts, keys::Untagged(repository, digest)));
     return ReviewRepository(core_, transaction, repository, /*due_now=*/false);
   }));
   core_.AtCommitPoint("manifest.deleted");

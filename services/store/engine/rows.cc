@@ -115,6 +115,35 @@ absl::StatusOr<TagRow> TagRow::Decode(absl::string_view bytes) {
   return row;
 }
 
+std::string TagHistoryRow::Encode() const {
+  RecordWriter out = NewRow();
+  out.U8(change).Time(at).U8(digest ? 1 : 0);
+  if (digest) out.DigestOf(*digest);
+  return out.Take();
+}
+
+absl::StatusOr<TagHistoryRow> TagHistoryRow::Decode(absl::string_view bytes) {
+  RecordReader in(bytes);
+  const uint8_t version = in.U8();
+  TagHistoryRow row;
+  row.change = in.U8();
+  row.at = in.Time();
+  if (in.U8() != 0) row.digest = in.DigestOf();
+  STRATA_RETURN_IF_ERROR(Check(version, in, "a tag's history"));
+  return row;
+}
+
+std::string UntaggedRow::Encode() const { return NewRow().Time(since).Take(); }
+
+absl::StatusOr<UntaggedRow> UntaggedRow::Decode(absl::string_view bytes) {
+  RecordReader in(bytes);
+  const uint8_t version = in.U8();
+  UntaggedRow row;
+  row.since = in.Time();
+  STRATA_RETURN_IF_ERROR(Check(version, in, "an untagged manifest"));
+  return row;
+}
+
 std::string ReferrerRow::Encode() const {
   RecordWriter out = NewRow();
   out.Text(media_type).U64(size_bytes).Text(artifact_type).U32(static_cast<uint32_t>(annotations.size()));

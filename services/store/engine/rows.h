@@ -84,6 +84,22 @@ struct TagRow {
   static absl::StatusOr<TagRow> Decode(absl::string_view bytes);
 };
 
+struct TagHistoryRow {
+  uint8_t change = 0;            // blobstore::TagChange
+  std::optional<Digest> digest;  // absent: the tag was removed
+  absl::Time at;
+
+  std::string Encode() const;
+  static absl::StatusOr<TagHistoryRow> Decode(absl::string_view bytes);
+};
+
+struct UntaggedRow {
+  absl::Time since;
+
+  std::string Encode() const;
+  static absl::StatusOr<UntaggedRow> Decode(absl::string_view bytes);
+};
+
 struct ReferrerRow {
   std::string media_type;
   uint64_t size_bytes = 0;

@@ -172,14 +172,23 @@ absl::StatusOr<std::vector<std::string>> StoreEngine::DeleteManifest(const CallC
 }
 
 absl::Status StoreEngine::SetTag(const CallContext& context, absl::string_view repository, absl::string_view tag,
-                                 const Digest& digest, const std::optional<Digest>& expected) {
+                                 const Digest& digest, const blobstore::TagCondition& condition) {
   STRATA_RETURN_IF_ERROR(context.Check());
-  return parts_->tags.Set(repository, tag, digest, expected);
+  return parts_->tags.Set(repository, tag, digest, condition);
 }
 
-absl::StatusOr<Digest> StoreEngine::DeleteTag(const CallContext& context, absl::string_view repository, absl::string_view tag) {
+absl::StatusOr<Digest> StoreEngine::DeleteTag(const CallContext& context, absl::string_view repository, absl::string_view tag,
+                                              const blobstore::TagCondition& condition) {
   STRATA_RETURN_IF_ERROR(context.Check());
-  return parts_->tags.Delete(repository, tag);
+  return parts_->tags.Delete(repository, tag, condition);
+}
+
+absl::StatusOr<blobstore::Page<blobstore::TagHistoryEntry>> StoreEngine::ListTagHistory(const CallContext& context,
+                                                                                        absl::string_view repository,
+                                                                                        absl::string_view tag, uint64_t before,
+                                                                                        int limit) {
+  STRATA_RETURN_IF_ERROR(context.Check());
+  return parts_->tags.ListHistory(repository, tag, before, limit);
 }
 
 absl::StatusOr<blobstore::Page<blobstore::TagEntry>> StoreEngine::ListTags(const CallContext& context,

@@ -68,8 +68,12 @@ class StoreEngine final : public blobstore::BlobStore,
   absl::StatusOr<std::vector<std::string>> DeleteManifest(const CallContext& context, absl::string_view repository,
                                                           const Digest& digest) override;
   absl::Status SetTag(const CallContext& context, absl::string_view repository, absl::string_view tag, const Digest& digest,
-                      const std::optional<Digest>& expected) override;
-  absl::StatusOr<Digest> DeleteTag(const CallContext& context, absl::string_view repository, absl::string_view tag) override;
+                      const blobstore::TagCondition& condition = {}) override;
+  absl::StatusOr<Digest> DeleteTag(const CallContext& context, absl::string_view repository, absl::string_view tag,
+                                   const blobstore::TagCondition& condition = {}) override;
+  absl::StatusOr<blobstore::Page<blobstore::TagHistoryEntry>> ListTagHistory(const CallContext& context,
+                                                                             absl::string_view repository, absl::string_view tag,
+                                                                             uint64_t before, int limit) override;
   absl::StatusOr<blobstore::Page<blobstore::TagEntry>> ListTags(const CallContext& context, absl::string_view repository,
                                                                 absl::string_view last, int limit) override;
   absl::StatusOr<blobstore::Page<std::string>> ListRepositories(const CallContext& context, absl::string_view last,

@@ -8,6 +8,7 @@
 #include "services/store/engine/blob_table.h"
 #include "services/store/engine/repository_table.h"
 #include "services/store/engine/rows.h"
+#include "services/store/engine/tag_history.h"
 
 namespace strata::store {
 
@@ -31,6 +32,7 @@ absl::StatusOr<GarbageReport> Collector::RunNow() {
 absl::Status Collector::HandleAll(bool only_due, GarbageReport* report) {
   STRATA_RETURN_IF_ERROR(sessions_.ExpireIdle().status());
   // In this order one run sees the consequences of the step before.
+  STRATA_RETURN_IF_ERROR(HandleReviews(Review::Kind::kTagHistory, /*only_due=*/true, report));
   STRATA_RETURN_IF_ERROR(HandleReviews(Review::Kind::kLink, only_due, report));
   STRATA_RETURN_IF_ERROR(HandleReviews(Review::Kind::kRepository, only_due, report));
   return HandleReviews(Review::Kind::kBlob, only_due, report);
@@ -55,6 +57,8 @@ absl::Status Collector::HandleReview(const std::string& key, const Review& revie
     case Review::Kind::kLink: return ReviewLink(key, review);
     case Review::Kind::kRepository: return ReviewEmptyRepository(key, review);
     case Review::Kind::kBlob: return ReviewBlob(key, review, report);
+    case Review::Kind::kTagHistory: return review.due > core_.clock.Now() ? absl::OkStatus() : PruneTagHistory(core_, review);
+    case Review::Kind::kManifest: return absl::OkStatus();
   }
   return absl::DataLossError("metadata is damaged: a review of an unknown kind");
 }

@@ -1,3 +1,6 @@
+#include <map>
+
+#include "absl/strings/str_cat.h"
 #include "lib/base/status.h"
 #include "lib/rpc/call.h"
 #include "lib/rpc/status.h"
@@ -20,6 +23,28 @@ absl::StatusOr<std::optional<Digest>> ParseOptional(const std::string& text) {
   if (text.empty()) return std::optional<Digest>();
   STRATA_ASSIGN_OR_RETURN(Digest digest, Digest::Parse(text));
   return std::optional<Digest>(std::move(digest));
+}
+
+constexpr int kMaxConditions = 1000;
+
+absl::StatusOr<std::map<std::string, blobstore::TagCondition>> ParseConditions(const v1::PutManifestRequest& request) {
+  if (request.tag_conditions_size() > kMaxConditions) {
+    return absl::InvalidArgumentError(absl::StrCat(request.tag_conditions_size(), " tag conditions in one call; at most ",
+                                                   kMaxConditions, " are taken"));
+  }
+  std::map<std::string, blobstore::TagCondition> conditions;
+  for (const v1::TagCondition& from : request.tag_conditions()) {
+    STRATA_ASSIGN_OR_RETURN(const std::optional<Digest> digest, ParseOptional(from.digest()));
+    if (from.absent() == digest.has_value()) {
+      return absl::InvalidArgumentError(absl::StrCat("the condition on tag \"", from.tag().substr(0, 128),
+                                                     "\" wants a digest or that it is absent, one of the two"));
+    }
+    const blobstore::TagCondition condition = from.absent() ? blobstore::TagCondition::Absent() : blobstore::TagCondition(digest);
+    if (!conditions.emplace(from.tag(), condition).second) {
+      return absl::InvalidArgumentError(absl::StrCat("two conditions on tag \"", from.tag().substr(0, 128), "\""));
+    }
+  }
+  return conditions;
 }
 
 // Moves items into `add(item)`, which returns the bytes it added, as far as a message may grow. Returns has_more.
@@ -45,6 +70,7 @@ class ManifestService final : public v1::ManifestService::Service {
       STRATA_ASSIGN_OR_RETURN(options.expected_digest, ParseOptional(request->digest()));
       options.tags.assign(request->tags().begin(), request->tags().end());
       options.link_blobs = request->link_blobs();
+      STRATA_ASSIGN_OR_RETURN(options.tag_conditions, ParseConditions(*request));
       STRATA_ASSIGN_OR_RETURN(const blobstore::PutManifestResult result,
                               refs_.PutManifest(call.context(), request->repository(), request->media_type(),
                                                 request->content(), options));
@@ -93,16 +119,41 @@ class ManifestService final : public v1::ManifestService::Service {
     return ToGrpc([&]() -> absl::Status {
       STRATA_ASSIGN_OR_RETURN(const Digest digest, Digest::Parse(request->digest()));
       STRATA_ASSIGN_OR_RETURN(const std::optional<Digest> expected, ParseOptional(request->expected_digest()));
-      return refs_.SetTag(call.context(), request->repository(), request->tag(), digest, expected);
+      if (expected && request->expect_absent()) {
+        return absl::InvalidArgumentError("the tag cannot both be absent and point to a digest; give one condition");
+      }
+      const blobstore::TagCondition condition =
+          request->expect_absent() ? blobstore::TagCondition::Absent() : blobstore::TagCondition(expected);
+      return refs_.SetTag(call.context(), request->repository(), request->tag(), digest, condition);
     }());
   }
 
   grpc::Status DeleteTag(ServerContext* server, const v1::DeleteTagRequest* request,
                          v1::DeleteTagResponse* response) override {
     const ServerCall call(watcher_, *server);
-    const auto digest = refs_.DeleteTag(call.context(), request->repository(), request->tag());
-    if (digest.ok()) response->set_digest(digest->ToString());
-    return ToGrpc(digest.status());
+    return ToGrpc([&]() -> absl::Status {
+      STRATA_ASSIGN_OR_RETURN(const std::optional<Digest> expected, ParseOptional(request->expected_digest()));
+      STRATA_ASSIGN_OR_RETURN(const Digest digest,
+                              refs_.DeleteTag(call.context(), request->repository(), request->tag(), expected));
+      response->set_digest(digest.ToString());
+      return absl::OkStatus();
+    }());
+  }
+
+  grpc::Status ListTagHistory(ServerContext* server, const v1::ListTagHistoryRequest* request,
+                              v1::ListTagHistoryResponse* response) override {
+    const ServerCall call(watcher_, *server);
+    auto page = refs_.ListTagHistory(call.context(), request->repository(), request->tag(), request->before(), request->limit());
+    if (!page.ok()) return ToGrpc(page.status());
+    response->set_has_more(FillPage(*page, [&](const blobstore::TagHistoryEntry& from) {
+      v1::ListTagHistoryResponse::Entry& entry = *response->add_entries();
+      entry.set_sequence(from.sequence);
+      entry.set_change(static_cast<v1::TagChange>(from.change));
+      if (from.digest) entry.set_digest(from.digest->ToString());
+      rpc::SetTimestamp(from.at, entry.mutable_at());
+      return entry.ByteSizeLong();
+    }));
+    return grpc::Status::OK;
   }
 
   grpc::Status ListTags(ServerContext* server, const v1::ListTagsRequest* request, v1::ListTagsResponse* response) override {
