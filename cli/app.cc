@@ -27,6 +27,7 @@ constexpr char kEpilogue[] =
     "  3    the builder, or a service behind it, is not reachable\n"
     "  4    an image, file or folder was not found\n"
     "  5    a build failed because of the Dockerfile or a RUN\n"
+    "  6    a store is not sound\n"
     "  130  interrupted";
 
 config::Parser MakeParser(Environment& environment, GlobalOptions& options) {

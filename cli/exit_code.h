@@ -10,9 +10,10 @@ enum class ExitCode : int {
   kOk = 0,
   kFailed = 1,             // the operation failed
   kUsage = 2,              // the command line, the environment or the configuration file is wrong
-  kUnreachable = 3,        // the builder, or a service behind it, cannot be reached
+  kUnreachable = 3,        // the builder, the store, or a service behind it, cannot be reached
   kNotFound = 4,           // an image, a file or a folder does not exist
   kBuildFailed = 5,        // the Dockerfile, or a RUN in it, is to blame
+  kDamaged = 6,            // a verification of a store found damage
   kInterrupted = 130,      // Ctrl-C or SIGTERM
 };
 

@@ -17,6 +17,7 @@ struct StoreStatistics {
   int64_t open_uploads = 0;
   int64_t cache_records = 0;
   int64_t disk_free_bytes = 0;
+  int64_t quarantined_blobs = 0;  // found damaged, not served until they are pushed again
 };
 
 struct GarbageReport {

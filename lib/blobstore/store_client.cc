@@ -186,7 +186,8 @@ absl::StatusOr<StoreStatistics> StoreClient::GetStatistics(const CallContext& co
                          .tags = response.tags(),
                          .open_uploads = response.open_uploads(),
                          .cache_records = response.cache_records(),
-                         .disk_free_bytes = response.disk_free_bytes()};
+                         .disk_free_bytes = response.disk_free_bytes(),
+                         .quarantined_blobs = response.quarantined_blobs()};
 }
 
 absl::StatusOr<GarbageReport> StoreClient::CollectGarbage(const CallContext& context) {

@@ -20,6 +20,13 @@ void AddOptions(config::Parser& parser, Config& config) {
                                   .help = "How long an upload may rest before it is discarded."});
   parser.Add(&config.reserved_disk, {.flag = "reserved-disk", .env = "STRATA_STORE_RESERVED_DISK",
                                      .help = "Disk that uploads leave free."});
+  parser.Add(&config.backup_dir, {.flag = "backup-dir", .env = "STRATA_STORE_BACKUP_DIR", .value_name = "FOLDER",
+                                  .help = "Where \"strata store backup NAME\" makes its folders: clients choose names in it and nothing "
+                                          "else. Empty: backups are refused."});
+  parser.Add(&config.scrub_rate, {.flag = "scrub-rate", .env = "STRATA_STORE_SCRUB_RATE",
+                                  .help = "Bytes a second that are read in the background to find damage; 0 is none."});
+  parser.Add(&config.scrub_every, {.flag = "scrub-every", .env = "STRATA_STORE_SCRUB_EVERY",
+                                   .help = "How often to read everything again. Checksums are compared; every fourth time digests."});
   parser.Add(&config.max_calls, {.flag = "max-calls", .env = "STRATA_STORE_MAX_CALLS",
                                  .help = "Calls served at the same moment; each open upload and download is one, and these may take "
                                          "seven eighths."});
@@ -37,6 +44,8 @@ absl::Status Check(const Config& config) {
   if (config.data.empty()) return absl::InvalidArgumentError("--data: a folder is needed");
   if (config.max_calls < 4 || config.max_calls > 10'000) return absl::InvalidArgumentError("--max-calls: want 4 to 10000");
   if (config.gc_interval < absl::Seconds(1)) return absl::InvalidArgumentError("--gc-interval: want at least 1s");
+  if (config.scrub_rate.bytes < 0) return absl::InvalidArgumentError("--scrub-rate: want 0 or more");
+  if (config.scrub_every < absl::Hours(1)) return absl::InvalidArgumentError("--scrub-every: want at least 1h");
   return absl::OkStatus();
 }
 
@@ -53,6 +62,10 @@ EngineOptions ToEngineOptions(const Config& config) {
   options.reserved_bytes = config.reserved_disk.bytes;
   options.max_large_writers = static_cast<int>(config.max_calls / 2);
   return options;
+}
+
+ScrubOptions ToScrubOptions(const Config& config) {
+  return {.bytes_per_second = config.scrub_rate.bytes, .every = config.scrub_every};
 }
 
 }  // namespace strata::store

@@ -6,6 +6,7 @@
 
 #include "lib/config/parser.h"
 #include "services/store/engine/core.h"
+#include "services/store/scrub/scrubber.h"
 
 namespace strata::store {
 
@@ -17,6 +18,9 @@ struct Config {
   absl::Duration gc_interval = absl::Minutes(1);
   absl::Duration upload_ttl = absl::Hours(24);
   config::ByteSize reserved_disk{128 << 20};
+  std::string backup_dir;                // empty: no backups
+  config::ByteSize scrub_rate{20 << 20};  // a second; 0: no scrubbing
+  absl::Duration scrub_every = absl::Hours(24 * 30);
   int64_t max_calls = 320;  // all requests of a registry may stream, and there is room for more
   absl::Duration drain = absl::Seconds(30);
   std::string log_format = "text";
@@ -30,6 +34,7 @@ void AddOptions(config::Parser& parser, Config& config);
 absl::Status Check(const Config& config);
 
 EngineOptions ToEngineOptions(const Config& config);
+ScrubOptions ToScrubOptions(const Config& config);
 // Of max_calls one in eight, and two at least, are kept for calls that carry no content.
 int MaxStreams(const Config& config);
 

@@ -17,9 +17,15 @@
 #include "lib/service/admin_server.h"
 #include "lib/service/run.h"
 #include "lib/service/version.h"
+#include "services/store/backup/backup.h"
 #include "services/store/config.h"
 #include "services/store/engine/store_engine.h"
+#include "services/store/maintenance.h"
+#include "services/store/maintenance_metrics.h"
+#include "services/store/offline.h"
+#include "services/store/rpc/maintenance_service.h"
 #include "services/store/rpc/services.h"
+#include "services/store/scrub/scrubber.h"
 #include "services/store/statistics_metrics.h"
 
 namespace strata::store {
@@ -33,6 +39,16 @@ absl::Status MakeParent(const std::string& folder) {
   if (!error) return absl::OkStatus();
   return absl::FailedPreconditionError(
       absl::StrCat("cannot make the folder above ", folder, ": ", error.message(), "; choose another one with --data"));
+}
+
+// "" stays "".
+absl::StatusOr<std::string> Absolute(const std::string& folder) {
+  if (folder.empty()) return folder;
+  std::error_code error;
+  std::string path = std::filesystem::absolute(folder, error).lexically_normal().string();
+  if (error) return absl::FailedPreconditionError(absl::StrCat("--backup-dir: ", error.message()));
+  while (path.size() > 1 && path.back() == '/') path.pop_back();
+  return path;
 }
 
 absl::StatusOr<int> Serve(const Config& config, const std::string& described_config) {
@@ -49,24 +65,33 @@ absl::StatusOr<int> Serve(const Config& config, const std::string& described_con
   STRATA_RETURN_IF_ERROR(MakeParent(config.data));
   EngineOptions engine_options = ToEngineOptions(config);
   engine_options.on_background_error = [](const absl::Status& status) {
-    log::Error("garbage collection failed; it is tried again", {{"error", status}});
+    log::Error("work in the background failed; it is tried again", {{"error", status}});
   };
+  StoreMetrics store_metrics(metrics);
+  store_metrics.Observe(engine_options);
   STRATA_ASSIGN_OR_RETURN(const std::unique_ptr<StoreEngine> engine, StoreEngine::Open(std::move(engine_options), clock));
   engine->StartCollector();
+  Scrubber scrubber(engine->core(), ToScrubOptions(config));
+  STRATA_ASSIGN_OR_RETURN(const std::string backup_dir, Absolute(config.backup_dir));
+  Backups backups(engine->core(), backup_dir);
+  Maintenance maintenance(engine->core(), scrubber, backups);
+  scrubber.Start();
 
   rpc::CallWatcher watcher;
   const std::unique_ptr<grpc::Service> blobs = NewBlobService(*engine, watcher, {.max_streams = MaxStreams(config)});
   const std::unique_ptr<grpc::Service> manifests = NewManifestService(*engine, watcher);
   const std::unique_ptr<grpc::Service> cache = NewCacheService(*engine, watcher);
   const std::unique_ptr<grpc::Service> admin = NewAdminService(*engine, watcher);
+  const std::unique_ptr<grpc::Service> upkeep = NewMaintenanceService(maintenance, watcher);
   STRATA_ASSIGN_OR_RETURN(
       const std::unique_ptr<rpc::Server> server,
       rpc::Server::Start({.listen = config.listen,
                           .max_threads = static_cast<int>(config.max_calls),
                           .max_streams_a_connection = static_cast<int>(config.max_calls),
                           .metrics = &metrics},
-                         {blobs.get(), manifests.get(), cache.get(), admin.get()}));
+                         {blobs.get(), manifests.get(), cache.get(), admin.get(), upkeep.get()}));
   AddStatisticsMetrics(metrics, *engine);
+  AddMaintenanceMetrics(metrics, engine->core(), maintenance, scrubber);
 
   log::Info("ready", {{"service", kProgram},
                       {"version", service::kVersion},
@@ -75,6 +100,7 @@ absl::StatusOr<int> Serve(const Config& config, const std::string& described_con
                       {"data", config.data}});
   const int code = service::Run({.name = kProgram, .drain_limit = config.drain}, readiness, [&](absl::Duration limit) {
     server->Shutdown(limit);
+    scrubber.Stop();
     engine->StopCollector();
   });
   // It was there before the engine, but may ask it for figures.
@@ -83,10 +109,17 @@ absl::StatusOr<int> Serve(const Config& config, const std::string& described_con
 }
 
 int Main(int argc, char** argv) {
+  const std::string command = argc > 1 ? argv[1] : "";
+  if (command == "verify") return RunVerify(argc - 1, argv + 1);
+  if (command == "restore") return RunRestore(argc - 1, argv + 1);
   service::PrepareSignals();
   Config config;
   config::Parser parser(kProgram, "Keeps the blobs, manifests, tags and build-cache records of a Strata installation.");
   AddOptions(parser, config);
+  parser.SetUsage("[flags]  |  verify [flags]  |  restore [flags]");
+  parser.AddCommand("verify", "Check a data folder, or a backup, that no store runs on.");
+  parser.AddCommand("restore", "Make a data folder of a backup.");
+  parser.SetEpilogue("Without a command it serves. strata-store verify --help and strata-store restore --help show their flags.");
   const std::vector<std::string> positional = config::ParseOrExit(parser, kProgram, service::kVersion, argc, argv);
   absl::Status status = Check(config);
   if (!positional.empty()) status = absl::InvalidArgumentError(absl::StrCat("unexpected argument \"", positional[0], "\""));

@@ -48,6 +48,7 @@ constexpr Figure kFigures[] = {
     {"strata_store_tags", "Tags.", &blobstore::StoreStatistics::tags},
     {"strata_store_open_uploads", "Upload sessions.", &blobstore::StoreStatistics::open_uploads},
     {"strata_store_cache_records", "Build-cache records.", &blobstore::StoreStatistics::cache_records},
+    {"strata_store_quarantined_blobs", "Blobs that were found damaged and wait for another push.", &blobstore::StoreStatistics::quarantined_blobs},
     {"strata_store_disk_free_bytes", "Free disk under the data folder.", &blobstore::StoreStatistics::disk_free_bytes},
 };
 

@@ -5,6 +5,7 @@
 
 #include "lib/base/status.h"
 #include "services/store/engine/keyspace.h"
+#include "services/store/engine/quarantine.h"
 
 namespace strata::store {
 
@@ -74,6 +75,7 @@ absl::Status RemoveLink(Transaction& transaction, absl::string_view repository, 
 
 absl::Status RemoveBlobRows(Transaction& transaction, const Digest& digest, const BlobRow& row) {
   STRATA_RETURN_IF_ERROR(transaction.Delete(Table::kFacts, keys::Blob(digest)));
+  if (row.is_quarantined) STRATA_RETURN_IF_ERROR(EndQuarantine(transaction, digest));
   transaction.Add(keys::Counter(keys::Count::kBlobs), -1);
   transaction.Add(keys::Counter(keys::Count::kBlobBytes), -static_cast<int64_t>(row.size_bytes));
   if (row.layout == Layout::kInline) return transaction.Delete(Table::kContent, keys::InlineBytes(row.id));
@@ -95,6 +97,7 @@ absl::Status ReviewLinkLater(const Core& core, Transaction& transaction, absl::s
 }
 
 absl::StatusOr<int64_t> RemoveDoomedExtent(const Core& core, uint64_t id) {
+  if (core.removal_hold.Defer(id)) return 0;
   STRATA_ASSIGN_OR_RETURN(const int64_t freed, core.extents.Remove(id));
   STRATA_RETURN_IF_ERROR(InTransaction(core.kv, Durability::kBuffered, [&](Transaction& transaction) {
     return transaction.Delete(Table::kFacts, keys::DoomedExtent(id));

@@ -51,7 +51,7 @@ absl::Status RemoveBlobRows(Transaction& transaction, const Digest& digest, cons
 absl::Status ReviewBlobLater(const Core& core, Transaction& transaction, const Digest& digest);
 absl::Status ReviewLinkLater(const Core& core, Transaction& transaction, absl::string_view repository, const Digest& digest);
 
-// Removes an extent that a committed transaction doomed, then its mark. Returns the bytes freed.
+// Removes an extent that a committed transaction doomed, then its mark. Returns the bytes freed; 0 when a RemovalHold keeps it for now.
 absl::StatusOr<int64_t> RemoveDoomedExtent(const Core& core, uint64_t id);
 
 // Whether any row has this prefix.

@@ -9,6 +9,7 @@
 #include "services/store/engine/blob_table.h"
 #include "services/store/engine/keyspace.h"
 #include "services/store/engine/piece_checksums.h"
+#include "services/store/engine/quarantine.h"
 #include "services/store/engine/repository_table.h"
 
 namespace strata::store {
@@ -65,7 +66,7 @@ absl::StatusOr<std::unique_ptr<blobstore::BlobReader>> Blobs::Open(absl::string_
     STRATA_ASSIGN_OR_RETURN(const std::optional<BlobRow> now, FindReadable(repository, digest));
     const bool has_changed = !now || now->id != row->id;
     if (has_changed && attempt < 3) continue;
-    Quarantine(digest, row->id);
+    Quarantine(digest, row->id, reader.status().message());
     return Annotate(reader.status(), absl::StrCat("reading blob ", digest.ToString()));
   }
 }
@@ -86,17 +87,12 @@ absl::StatusOr<std::unique_ptr<blobstore::BlobReader>> Blobs::OpenExtent(const D
   if (!bytes) return absl::DataLossError("its checksums are missing");
   STRATA_ASSIGN_OR_RETURN(std::vector<uint32_t> checksums, DecodeChecksums(*bytes, row.size_bytes));
   return NewExtentReader(std::move(extent), std::move(checksums), row.size_bytes, offset, length,
-                         [this, digest, id = row.id] { Quarantine(digest, id); });
+                         [this, digest, id = row.id] { Quarantine(digest, id, "a reader met damaged bytes"); });
 }
 
-void Blobs::Quarantine(const Digest& digest, uint64_t id) {
+void Blobs::Quarantine(const Digest& digest, uint64_t id, absl::string_view reason) {
   // The reader is told of the damage anyway; the next one finds it again if this mark cannot be written.
-  InTransaction(core_.kv, Durability::kSynced, [&](Transaction& transaction) -> absl::Status {
-    STRATA_ASSIGN_OR_RETURN(std::optional<BlobRow> row, LockBlob(transaction, digest, LockMode::kExclusive));
-    if (!row || row->id != id) return absl::OkStatus();
-    row->is_quarantined = true;
-    return transaction.Put(Table::kFacts, keys::Blob(digest), row->Encode());
-  }).IgnoreError();
+  QuarantineBlob(core_, digest, id, reason).IgnoreError();
 }
 
 absl::StatusOr<std::vector<std::optional<uint64_t>>> Blobs::Stat(absl::string_view repository,

@@ -30,7 +30,7 @@ class Blobs {
   absl::StatusOr<std::unique_ptr<blobstore::BlobReader>> OpenExtent(const Digest& digest, const BlobRow& row, uint64_t offset,
                                                                     uint64_t length);
   // Never serves the blob with these bytes again.
-  void Quarantine(const Digest& digest, uint64_t id);
+  void Quarantine(const Digest& digest, uint64_t id, absl::string_view reason);
 
   const Core& core_;
 };

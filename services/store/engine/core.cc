@@ -29,6 +29,23 @@ absl::Status ReserveIds(KeyValueStore& kv, uint64_t* first) {
 
 }  // namespace
 
+void RemovalHold::Begin() {
+  MutexLock lock(mutex_);
+  is_held_ = true;
+}
+
+std::vector<uint64_t> RemovalHold::End() {
+  MutexLock lock(mutex_);
+  is_held_ = false;
+  return std::exchange(deferred_, {});
+}
+
+bool RemovalHold::Defer(uint64_t id) {
+  MutexLock lock(mutex_);
+  if (is_held_) deferred_.push_back(id);
+  return is_held_;
+}
+
 absl::StatusOr<uint64_t> BlobIds::Next() {
   MutexLock lock(mutex_);
   if (next_ == end_) {

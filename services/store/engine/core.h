@@ -4,12 +4,15 @@
 #include <cstdint>
 #include <functional>
 #include <string>
+#include <vector>
 
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
 #include "lib/base/clock.h"
 #include "lib/base/mutex.h"
+#include "lib/blobstore/admin_store.h"
+#include "lib/digest/digest.h"
 #include "services/store/engine/extents.h"
 #include "services/store/engine/key_value.h"
 
@@ -24,6 +27,10 @@ struct EngineOptions {
   absl::Duration history_age = absl::Hours(24 * 90);  // how long
   int64_t reserved_bytes = 128 << 20;             // disk that uploads leave free
   int max_large_writers = 128;                    // uploads over 32 KiB at the same moment; each takes 1 MiB of memory
+  std::function<void(const Digest&, absl::string_view)> on_quarantine;  // a blob was found damaged, and why
+  std::function<void(absl::Duration)> on_synced_commit;  // how long a transaction took to become durable
+  std::function<void(absl::Duration)> on_extent_sync;    // how long an extent took to become durable
+  std::function<void(const blobstore::GarbageReport&, const absl::Status&)> on_collected;  // after each run of the collector
   std::function<void(const absl::Status&)> on_background_error;  // of the collector's thread; it tries again later
   // Called at every step of a commit, by name ("upload.synced"): a test dies there; and between steps of a read: a test changes
   // there what is read.
@@ -44,6 +51,22 @@ class BlobIds {
   uint64_t end_ ABSL_GUARDED_BY(mutex_) = 0;  // ids below are recorded as used
 };
 
+// While somebody holds it, extents that nothing needs any more stay: a backup copies what it saw. Thread-safe.
+class RemovalHold {
+ public:
+  // One holder at a time.
+  void Begin();
+  // The extents to remove now.
+  std::vector<uint64_t> End();
+  // True: End() will return the id, leave the extent alone.
+  bool Defer(uint64_t id);
+
+ private:
+  Mutex mutex_;
+  bool is_held_ ABSL_GUARDED_BY(mutex_) = false;
+  std::vector<uint64_t> deferred_ ABSL_GUARDED_BY(mutex_);
+};
+
 // Borrowed by every part; all members outlive them.
 struct Core {
   KeyValueStore& kv;
@@ -51,6 +74,7 @@ struct Core {
   const Clock& clock;
   const EngineOptions& options;
   BlobIds& blob_ids;
+  RemovalHold& removal_hold;
 
   void AtCommitPoint(absl::string_view name) const {
     if (options.commit_point_for_test) options.commit_point_for_test(name);

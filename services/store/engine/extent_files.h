@@ -5,15 +5,22 @@
 // writes fail early so that RocksDB, whose log shares the disk, never meets a full one and removals still work.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <string>
 
 #include "absl/status/statusor.h"
+#include "absl/time/time.h"
 #include "services/store/engine/extents.h"
 
 namespace strata::store {
 
 // Makes `root` and its 256 folders when they are missing; its parent exists.
-absl::StatusOr<std::unique_ptr<ExtentStore>> OpenExtentFiles(const std::string& root, int64_t reserved_bytes);
+// `on_sync` is told, from any thread, how long each sync took.
+absl::StatusOr<std::unique_ptr<ExtentStore>> OpenExtentFiles(const std::string& root, int64_t reserved_bytes,
+                                                             std::function<void(absl::Duration)> on_sync = nullptr);
+
+// Where below its root the extent is: "ef/00000000000000ef".
+std::string ExtentPath(uint64_t id);
 
 }  // namespace strata::store

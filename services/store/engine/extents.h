@@ -6,6 +6,8 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
@@ -41,6 +43,13 @@ class ExtentStore {
   virtual absl::StatusOr<std::unique_ptr<ExtentWriter>> Append(uint64_t id, uint64_t offset_bytes) = 0;
   // kDataLoss: there is none.
   virtual absl::StatusOr<std::unique_ptr<ExtentReader>> Open(uint64_t id) = 0;
+  // The same for a reader who looks at everything once: what it reads takes no place from what is read often, and comes from the
+  // disk itself where the implementation can.
+  virtual absl::StatusOr<std::unique_ptr<ExtentReader>> OpenUncached(uint64_t id) { return Open(id); }
+  // Absent: there is none.
+  virtual absl::StatusOr<std::optional<uint64_t>> Size(uint64_t id) = 0;
+  // Ids of the extents whose last byte is `shard`, in no order.
+  virtual absl::StatusOr<std::vector<uint64_t>> List(uint8_t shard) = 0;
   // Returns the bytes of disk that come free (once nobody reads them any more); 0 when there was no such extent.
   virtual absl::StatusOr<int64_t> Remove(uint64_t id) = 0;
   // Bytes that writers may still fill, and OK or kResourceExhausted for one who wants to write metadata.

@@ -22,6 +22,15 @@ absl::Status RunOnce(KeyValueStore& store, Durability durability, const std::fun
 
 }  // namespace
 
+absl::StatusOr<int64_t> CounterIn(Reader& reader, absl::string_view key) {
+  STRATA_ASSIGN_OR_RETURN(const std::optional<std::string> row, reader.Get(Table::kFacts, key));
+  if (!row) return 0;
+  if (row->size() != 8) return absl::DataLossError("metadata is damaged: a counter has a bad size");
+  uint64_t bits = 0;
+  for (int i = 0; i < 8; ++i) bits |= static_cast<uint64_t>(static_cast<unsigned char>((*row)[i])) << (8 * i);
+  return static_cast<int64_t>(bits);
+}
+
 bool IsConflict(const absl::Status& status) { return !status.ok() && status.GetPayload(kConflictPayload).has_value(); }
 
 absl::Status ConflictError(absl::string_view message) {

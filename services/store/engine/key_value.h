@@ -16,6 +16,8 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
@@ -68,9 +70,20 @@ class Transaction : public Reader {
 class KeyValueStore : public Reader {
  public:
   virtual std::unique_ptr<Transaction> Begin() = 0;
+  // Everything as it is now, for a long look: its scans do not push other rows out of the cache. While it lives, old versions of
+  // rows are kept. The store outlives it.
+  virtual std::unique_ptr<Reader> Snapshot() = 0;
+  // Makes a copy of the whole store, as it is at one moment, in the new folder `path`, whose parent exists. Files that never change are
+  // linked where the file system can.
+  virtual absl::Status Checkpoint(const std::string& path) = 0;
+  // What an operator may want to watch, by name; none where an implementation has nothing to tell.
+  virtual std::vector<std::pair<std::string, int64_t>> Figures() { return {}; }
   // 0 when the row does not exist.
   virtual absl::StatusOr<int64_t> ReadCounter(absl::string_view key) = 0;
 };
+
+// The counter row `key`, 0 when it does not exist; for readers that see one moment.
+absl::StatusOr<int64_t> CounterIn(Reader& reader, absl::string_view key);
 
 // Whether `status` says that another transaction was in the way and the whole transaction may be tried again.
 bool IsConflict(const absl::Status& status);

@@ -11,6 +11,41 @@ namespace {
 
 const absl::string_view kEnd("\0", 1);
 
+// What follows the letter: r repository and its end, d digest, i eight bytes, t text to the end.
+absl::string_view ShapeOf(char kind) {
+  switch (kind) {
+    case 'B': case 'Z': return "d";
+    case 'X': case 'b': case 'p': return "i";
+    case 'U': case 'R': case 'K': case 'v': return "t";
+    case 'L': case 'M': case 'm': return "rd";
+    case 'l': case 'D': return "dt";
+    case 'T': return "rt";
+    case 't': return "rdt";
+    case 'E': case 'e': case 'S': return "rdd";
+    case 'k': return "it";
+    default: return "";
+  }
+}
+
+bool ConsumePart(char part, absl::string_view* key, KeyParts* parts) {
+  switch (part) {
+    case 'd': return ConsumeDigest(key, parts->digest.is_empty() ? &parts->digest : &parts->second);
+    case 'i': return ConsumeU64(key, &parts->id);
+    case 't': {
+      parts->text = std::string(*key);
+      *key = absl::string_view();
+      return !parts->text.empty();
+    }
+    default: {
+      const size_t end = key->find('\0');
+      if (end == absl::string_view::npos) return false;
+      parts->repository = std::string(key->substr(0, end));
+      key->remove_prefix(end + 1);
+      return true;
+    }
+  }
+}
+
 absl::Status Damaged() { return absl::DataLossError("metadata is damaged: a key cannot be read"); }
 
 }  // namespace
@@ -27,15 +62,21 @@ std::string Counter(Count count) {
     case Count::kTags: return "#tags";
     case Count::kUploads: return "#uploads";
     case Count::kCacheRecords: return "#cache_records";
+    case Count::kQuarantined: return "#quarantined";
   }
   return "#";
 }
 
 std::string Blob(const Digest& digest) { return absl::StrCat("B", EncodeDigest(digest)); }
+std::string Blobs() { return "B"; }
 std::string InlineBytes(uint64_t id) { return absl::StrCat("b", EncodeU64(id)); }
 std::string PieceChecksums(uint64_t id) { return absl::StrCat("p", EncodeU64(id)); }
 std::string DoomedExtent(uint64_t id) { return absl::StrCat("X", EncodeU64(id)); }
 std::string DoomedExtents() { return "X"; }
+
+std::string Quarantine(const Digest& digest) { return absl::StrCat("Z", EncodeDigest(digest)); }
+std::string Quarantines() { return "Z"; }
+std::string ScrubProgress() { return "Y"; }
 
 std::string Session(absl::string_view upload_id) { return absl::StrCat("U", upload_id); }
 std::string Sessions() { return "U"; }
@@ -156,6 +197,17 @@ absl::StatusOr<std::pair<absl::Time, std::string>> ParseCacheUse(absl::string_vi
   key.remove_prefix(1);
   if (!ConsumeU64(&key, &time)) return Damaged();
   return std::make_pair(DecodeTime(time), std::string(key));
+}
+
+absl::StatusOr<KeyParts> Parse(char kind, absl::string_view key) {
+  KeyParts parts;
+  const absl::string_view shape = ShapeOf(kind);
+  if (shape.empty() || key.empty() || key.front() != kind) return Damaged();
+  key.remove_prefix(1);
+  for (const char part : shape) {
+    if (!ConsumePart(part, &key, &parts)) return Damaged();
+  }
+  return key.empty() ? absl::StatusOr<KeyParts>(std::move(parts)) : Damaged();
 }
 
 std::string After(std::string key) {

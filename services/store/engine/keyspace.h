@@ -19,6 +19,7 @@
 //   D digest key               cache record `key` needs the blob
 //   H repo 0 tag 0 newness     what the tag pointed to       h repo 0 digest         since when a manifest lacks a tag it had
 //   G due kind [digest] [repo] something the collector shall look at
+//   Z digest                   why the blob is quarantined   Y                       how far the scrubber is
 // kContent:  b id  bytes of a small blob or session    p id  checksums of an extent's pieces
 //            m repo 0 digest  bytes of a manifest      v key  value of a cache record
 #pragma once
@@ -36,14 +37,19 @@ namespace strata::store::keys {
 std::string FormatVersion();
 std::string NextBlobId();
 
-enum class Count { kBlobs, kBlobBytes, kRepositories, kManifests, kTags, kUploads, kCacheRecords };
+enum class Count { kBlobs, kBlobBytes, kRepositories, kManifests, kTags, kUploads, kCacheRecords, kQuarantined };
 std::string Counter(Count count);
 
 std::string Blob(const Digest& digest);
+std::string Blobs();                       // prefix; then the digest
 std::string InlineBytes(uint64_t id);      // kContent
 std::string PieceChecksums(uint64_t id);   // kContent
 std::string DoomedExtent(uint64_t id);
 std::string DoomedExtents();               // prefix; then EncodeU64(id)
+
+std::string Quarantine(const Digest& digest);
+std::string Quarantines();                 // prefix; then the digest
+std::string ScrubProgress();
 
 std::string Session(absl::string_view upload_id);
 std::string Sessions();                    // prefix; then the upload id
@@ -107,6 +113,17 @@ absl::StatusOr<uint64_t> IdBehind(absl::string_view prefix, absl::string_view ke
 std::string TextBehind(absl::string_view prefix, absl::string_view key);
 // Of a CacheUse key.
 absl::StatusOr<std::pair<absl::Time, std::string>> ParseCacheUse(absl::string_view key);
+
+// A key taken apart, whatever its kind; fields that the kind does not have stay empty. For whoever looks at every row.
+struct KeyParts {
+  std::string repository;
+  Digest digest;          // the first one of two: target, child, subject
+  Digest second;          // parent, referrer
+  uint64_t id = 0;        // or a time, of kind 'k'
+  std::string text;       // tag, cache key, upload id
+};
+// The rows whose keys begin with the letter `kind`, of those listed at the top. kDataLoss: not such a key.
+absl::StatusOr<KeyParts> Parse(char kind, absl::string_view key);
 
 // The first possible key after `key`: where a page that ended there goes on.
 std::string After(std::string key);

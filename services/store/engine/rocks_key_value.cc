@@ -7,15 +7,18 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_replace.h"
+#include "absl/time/clock.h"
 #include "lib/base/status.h"
 #include "rocksdb/cache.h"
 #include "rocksdb/filter_policy.h"
 #include "rocksdb/merge_operator.h"
 #include "rocksdb/options.h"
 #include "rocksdb/table.h"
+#include "rocksdb/utilities/checkpoint.h"
 #include "rocksdb/utilities/transaction.h"
 #include "rocksdb/utilities/transaction_db.h"
 #include "rocksdb/utilities/write_batch_with_index.h"
+#include "services/store/engine/rocks_log.h"
 
 namespace strata::store {
 
@@ -91,8 +94,9 @@ class RocksCursor final : public Cursor {
 
 class RocksKeyValue final : public KeyValueStore {
  public:
-  RocksKeyValue(std::unique_ptr<rocksdb::TransactionDB> db, std::vector<rocksdb::ColumnFamilyHandle*> families)
-      : db_(std::move(db)), families_(std::move(families)) {}
+  RocksKeyValue(std::unique_ptr<rocksdb::TransactionDB> db, std::vector<rocksdb::ColumnFamilyHandle*> families,
+                std::function<void(absl::Duration)> on_synced_commit)
+      : db_(std::move(db)), families_(std::move(families)), on_synced_commit_(std::move(on_synced_commit)) {}
   ~RocksKeyValue() override {
     for (rocksdb::ColumnFamilyHandle* family : families_) db_->DestroyColumnFamilyHandle(family);
   }
@@ -111,18 +115,114 @@ class RocksKeyValue final : public KeyValueStore {
 
   std::unique_ptr<Transaction> Begin() override;
 
-  absl::StatusOr<int64_t> ReadCounter(absl::string_view key) override {
-    STRATA_ASSIGN_OR_RETURN(const std::optional<std::string> row, Get(Table::kFacts, key));
-    int64_t value = 0;
-    if (row && !DecodeCounter(*row, &value)) return absl::DataLossError("metadata is damaged: a counter has a bad size");
-    return value;
-  }
+  absl::StatusOr<int64_t> ReadCounter(absl::string_view key) override { return CounterIn(*this, key); }
+
+  std::unique_ptr<Reader> Snapshot() override;
+  absl::Status Checkpoint(const std::string& path) override;
+  std::vector<std::pair<std::string, int64_t>> Figures() override;
 
   rocksdb::ColumnFamilyHandle* Family(Table table) const { return families_[table == Table::kFacts ? 0 : 1]; }
   rocksdb::TransactionDB& db() { return *db_; }
+  void TellSynced(absl::Duration took) const {
+    if (on_synced_commit_) on_synced_commit_(took);
+  }
 
  private:
   const std::unique_ptr<rocksdb::TransactionDB> db_;
+  const std::vector<rocksdb::ColumnFamilyHandle*> families_;  // by Table
+  const std::function<void(absl::Duration)> on_synced_commit_;
+};
+
+class RocksSnapshot final : public Reader {
+ public:
+  // `store` outlives this object.
+  explicit RocksSnapshot(RocksKeyValue& store) : store_(store), snapshot_(store.db().GetSnapshot()) {
+    options_.snapshot = snapshot_;
+    options_.fill_cache = false;
+  }
+  ~RocksSnapshot() override { store_.db().ReleaseSnapshot(snapshot_); }
+
+  absl::StatusOr<std::optional<std::string>> Get(Table table, absl::string_view key) override {
+    std::string value;
+    const rocksdb::Status status = store_.db().Get(options_, store_.Family(table), ToSlice(key), &value);
+    return ToOptional(status, std::move(value));
+  }
+  std::unique_ptr<Cursor> Scan(Table table, absl::string_view prefix, absl::string_view start) override {
+    return std::make_unique<RocksCursor>(
+        std::unique_ptr<rocksdb::Iterator>(store_.db().NewIterator(options_, store_.Family(table))), std::string(prefix), start);
+  }
+
+ private:
+  RocksKeyValue& store_;
+  const rocksdb::Snapshot* const snapshot_;
+  rocksdb::ReadOptions options_;
+};
+
+std::unique_ptr<Reader> RocksKeyValue::Snapshot() { return std::make_unique<RocksSnapshot>(*this); }
+
+absl::Status RocksKeyValue::Checkpoint(const std::string& path) {
+  rocksdb::Checkpoint* made = nullptr;
+  const rocksdb::Status created = rocksdb::Checkpoint::Create(db_.get(), &made);
+  if (!created.ok()) return Annotate(ToStatus(created), "copying the metadata");
+  const std::unique_ptr<rocksdb::Checkpoint> checkpoint(made);
+  return Annotate(ToStatus(checkpoint->CreateCheckpoint(path)), "copying the metadata");
+}
+
+std::vector<std::pair<std::string, int64_t>> RocksKeyValue::Figures() {
+  struct Figure {
+    const char* name;
+    const std::string& property;
+    bool is_summed;  // over the column families
+  };
+  using P = rocksdb::DB::Properties;
+  const Figure kFigures[] = {
+      {"write_stopped", P::kIsWriteStopped, false},          {"delayed_write_bytes_per_second", P::kActualDelayedWriteRate, false},
+      {"background_errors", P::kBackgroundErrors, false},    {"pending_compaction_bytes", P::kEstimatePendingCompactionBytes, true},
+      {"memtable_bytes", P::kCurSizeAllMemTables, true},     {"table_bytes", P::kTotalSstFilesSize, true},
+      {"running_compactions", P::kNumRunningCompactions, false}, {"running_flushes", P::kNumRunningFlushes, false},
+      {"block_cache_bytes", P::kBlockCacheUsage, false},
+  };
+  std::vector<std::pair<std::string, int64_t>> figures;
+  for (const Figure& figure : kFigures) {
+    int64_t sum = 0;
+    for (rocksdb::ColumnFamilyHandle* family : families_) {
+      uint64_t value = 0;
+      if (db_->GetIntProperty(family, figure.property, &value)) sum += static_cast<int64_t>(value);
+      if (!figure.is_summed) break;
+    }
+    figures.emplace_back(figure.name, sum);
+  }
+  rocksdb::VectorLogPtr logs;
+  int64_t log_bytes = 0;
+  if (db_->GetSortedWalFiles(logs).ok()) {
+    for (const auto& log : logs) log_bytes += static_cast<int64_t>(log->SizeFileBytes());
+  }
+  figures.emplace_back("log_bytes", log_bytes);
+  return figures;
+}
+
+// A database that nobody writes to, such as a backup: read-only, nothing in its folder changes.
+class RocksReader final : public Reader {
+ public:
+  RocksReader(std::unique_ptr<rocksdb::DB> db, std::vector<rocksdb::ColumnFamilyHandle*> families)
+      : db_(std::move(db)), families_(std::move(families)) {}
+  ~RocksReader() override {
+    for (rocksdb::ColumnFamilyHandle* family : families_) db_->DestroyColumnFamilyHandle(family);
+  }
+  absl::StatusOr<std::optional<std::string>> Get(Table table, absl::string_view key) override {
+    std::string value;
+    const rocksdb::Status status = db_->Get(rocksdb::ReadOptions(), Family(table), ToSlice(key), &value);
+    return ToOptional(status, std::move(value));
+  }
+  std::unique_ptr<Cursor> Scan(Table table, absl::string_view prefix, absl::string_view start) override {
+    return std::make_unique<RocksCursor>(
+        std::unique_ptr<rocksdb::Iterator>(db_->NewIterator(rocksdb::ReadOptions(), Family(table))), std::string(prefix), start);
+  }
+
+ private:
+  rocksdb::ColumnFamilyHandle* Family(Table table) const { return families_[table == Table::kFacts ? 0 : 1]; }
+
+  const std::unique_ptr<rocksdb::DB> db_;
   const std::vector<rocksdb::ColumnFamilyHandle*> families_;  // by Table
 };
 
@@ -173,7 +273,10 @@ class RocksTransaction final : public Transaction {
     rocksdb::WriteOptions options;
     options.sync = durability == Durability::kSynced;
     transaction_->SetWriteOptions(options);
-    return ToStatus(transaction_->Commit());
+    const absl::Time start = absl::Now();
+    const rocksdb::Status status = transaction_->Commit();
+    if (options.sync) store_.TellSynced(absl::Now() - start);
+    return ToStatus(status);
   }
 
  private:
@@ -191,9 +294,7 @@ rocksdb::DBOptions DatabaseOptions() {
   options.max_background_jobs = 2;
   options.max_open_files = 256;
   options.max_total_wal_size = 64 << 20;
-  options.keep_log_file_num = 4;
-  options.max_log_file_size = 4 << 20;
-  options.info_log_level = rocksdb::InfoLogLevel::WARN_LEVEL;
+  options.info_log = NewRocksLog();
   options.stats_dump_period_sec = 0;
   options.stats_persist_period_sec = 0;
   options.skip_stats_update_on_db_open = true;
@@ -228,14 +329,29 @@ absl::Status OpenError(const rocksdb::Status& status, const std::string& path) {
   return Annotate(ToStatus(status), "opening the metadata");
 }
 
-}  // namespace
-
-absl::StatusOr<std::unique_ptr<KeyValueStore>> OpenRocksKeyValue(const std::string& path) {
+std::vector<rocksdb::ColumnFamilyDescriptor> Families() {
   const std::shared_ptr<rocksdb::Cache> cache = rocksdb::NewLRUCache(8 << 20, 2);
   rocksdb::ColumnFamilyOptions facts = FamilyOptions(4 << 20, cache);
   facts.merge_operator = std::make_shared<CounterMerge>();
-  const std::vector<rocksdb::ColumnFamilyDescriptor> descriptors = {
-      {rocksdb::kDefaultColumnFamilyName, facts}, {"content", FamilyOptions(8 << 20, cache)}};
+  return {{rocksdb::kDefaultColumnFamilyName, facts}, {"content", FamilyOptions(8 << 20, cache)}};
+}
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<Reader>> OpenRocksReader(const std::string& path) {
+  rocksdb::DBOptions options = DatabaseOptions();
+  options.create_if_missing = false;
+  options.create_missing_column_families = false;
+  std::vector<rocksdb::ColumnFamilyHandle*> families;
+  rocksdb::DB* db = nullptr;
+  const rocksdb::Status status = rocksdb::DB::OpenForReadOnly(options, path, Families(), &families, &db);
+  if (!status.ok()) return OpenError(status, path);
+  return std::make_unique<RocksReader>(std::unique_ptr<rocksdb::DB>(db), std::move(families));
+}
+
+absl::StatusOr<std::unique_ptr<KeyValueStore>> OpenRocksKeyValue(const std::string& path,
+                                                                 std::function<void(absl::Duration)> on_synced_commit) {
+  const std::vector<rocksdb::ColumnFamilyDescriptor> descriptors = Families();
   rocksdb::TransactionDBOptions transactions;
   transactions.transaction_lock_timeout = 2000;
   transactions.default_lock_timeout = 2000;
@@ -244,7 +360,7 @@ absl::StatusOr<std::unique_ptr<KeyValueStore>> OpenRocksKeyValue(const std::stri
   const rocksdb::Status status =
       rocksdb::TransactionDB::Open(DatabaseOptions(), transactions, path, descriptors, &families, &db);
   if (!status.ok()) return OpenError(status, path);
-  return std::make_unique<RocksKeyValue>(std::unique_ptr<rocksdb::TransactionDB>(db), std::move(families));
+  return std::make_unique<RocksKeyValue>(std::unique_ptr<rocksdb::TransactionDB>(db), std::move(families), std::move(on_synced_commit));
 }
 
 }  // namespace strata::store

@@ -10,16 +10,23 @@
 // Sized for a small process: 4 + 8 MiB of write buffers, 8 MiB of block cache.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <string>
 
 #include "absl/status/statusor.h"
+#include "absl/time/time.h"
 #include "services/store/engine/key_value.h"
 
 namespace strata::store {
 
 // Opens or creates the database in folder `path`, whose parent exists.
 // kFailedPrecondition: another process has it open. kDataLoss: files are missing or damaged; the message says which.
-absl::StatusOr<std::unique_ptr<KeyValueStore>> OpenRocksKeyValue(const std::string& path);
+// `on_synced_commit` is told, from any thread, how long each synced commit took.
+absl::StatusOr<std::unique_ptr<KeyValueStore>> OpenRocksKeyValue(const std::string& path,
+                                                                 std::function<void(absl::Duration)> on_synced_commit = nullptr);
+
+// Opens a database that no process writes to, a backup's, for reading; nothing in its folder changes. Errors as above.
+absl::StatusOr<std::unique_ptr<Reader>> OpenRocksReader(const std::string& path);
 
 }  // namespace strata::store

@@ -45,6 +45,18 @@ absl::StatusOr<BlobRow> BlobRow::Decode(absl::string_view bytes) {
   return row;
 }
 
+std::string QuarantineRow::Encode() const { return NewRow().Time(since).Text(reason).Take(); }
+
+absl::StatusOr<QuarantineRow> QuarantineRow::Decode(absl::string_view bytes) {
+  RecordReader in(bytes);
+  const uint8_t version = in.U8();
+  QuarantineRow row;
+  row.since = in.Time();
+  row.reason = in.Text();
+  STRATA_RETURN_IF_ERROR(Check(version, in, "the quarantine"));
+  return row;
+}
+
 std::string SessionRow::Encode() const {
   return NewRow().Text(repository).U64(blob_id).U64(offset_bytes).U8(static_cast<uint8_t>(layout)).Text(hash_state)
       .Text(checksum_state).Time(started).Time(last_write).Take();

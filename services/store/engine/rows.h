@@ -33,6 +33,15 @@ struct BlobRow {
   static absl::StatusOr<BlobRow> Decode(absl::string_view bytes);
 };
 
+// Beside a blob row that is quarantined.
+struct QuarantineRow {
+  absl::Time since;
+  std::string reason;
+
+  std::string Encode() const;
+  static absl::StatusOr<QuarantineRow> Decode(absl::string_view bytes);
+};
+
 struct SessionRow {
   std::string repository;
   uint64_t blob_id = 0;

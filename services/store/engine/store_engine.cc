@@ -30,6 +30,12 @@ absl::Status MakeDataFolder(const std::string& path) {
   return absl::OkStatus();
 }
 
+// Half of a backup must not be taken for a store.
+absl::Status CheckRestored(const std::string& path) {
+  if (::access(absl::StrCat(path, "/.restoring").c_str(), F_OK) != 0) return absl::OkStatus();
+  return absl::FailedPreconditionError("a restore into the data folder was not completed; run strata-store restore again");
+}
+
 // Makes the entries of meta/ and extents/ durable, and that of the data folder itself.
 absl::Status SyncDataFolder(const std::string& path) {
   for (const std::string& folder : {path, absl::StrCat(path, "/..")}) {
@@ -63,13 +69,14 @@ absl::Status CheckFormat(KeyValueStore& kv) {
 struct StoreEngine::Parts {
   Parts(EngineOptions options_in, const Clock& clock, std::unique_ptr<KeyValueStore> kv_in, std::unique_ptr<ExtentStore> extents_in)
       : options(std::move(options_in)), kv(std::move(kv_in)), extents(std::move(extents_in)), blob_ids(*kv),
-        core{*kv, *extents, clock, options, blob_ids}, uploads(core), blobs(core), manifests(core), tags(core),
+        core{*kv, *extents, clock, options, blob_ids, removal_hold}, uploads(core), blobs(core), manifests(core), tags(core),
         listings(core), cache(core), collector(core, uploads) {}
 
   const EngineOptions options;
   const std::unique_ptr<KeyValueStore> kv;
   const std::unique_ptr<ExtentStore> extents;
   BlobIds blob_ids;
+  RemovalHold removal_hold;
   const Core core;
   UploadSessions uploads;
   Blobs blobs;
@@ -83,10 +90,11 @@ struct StoreEngine::Parts {
 absl::StatusOr<std::unique_ptr<StoreEngine>> StoreEngine::Open(EngineOptions options, const Clock& clock) {
   const std::string folder = options.data_dir;
   STRATA_RETURN_IF_ERROR(MakeDataFolder(folder));
-  STRATA_ASSIGN_OR_RETURN(std::unique_ptr<KeyValueStore> kv, OpenRocksKeyValue(absl::StrCat(folder, "/meta")));
+  STRATA_RETURN_IF_ERROR(CheckRestored(folder));
+  STRATA_ASSIGN_OR_RETURN(std::unique_ptr<KeyValueStore> kv, OpenRocksKeyValue(absl::StrCat(folder, "/meta"), options.on_synced_commit));
   STRATA_RETURN_IF_ERROR(CheckFormat(*kv));
   STRATA_ASSIGN_OR_RETURN(std::unique_ptr<ExtentStore> extents,
-                          OpenExtentFiles(absl::StrCat(folder, "/extents"), options.reserved_bytes));
+                          OpenExtentFiles(absl::StrCat(folder, "/extents"), options.reserved_bytes, options.on_extent_sync));
   STRATA_RETURN_IF_ERROR(SyncDataFolder(folder));
   auto parts = std::make_unique<Parts>(std::move(options), clock, std::move(kv), std::move(extents));
   STRATA_RETURN_IF_ERROR(parts->uploads.Recover());
@@ -95,6 +103,8 @@ absl::StatusOr<std::unique_ptr<StoreEngine>> StoreEngine::Open(EngineOptions opt
 
 StoreEngine::StoreEngine(std::unique_ptr<Parts> parts) : parts_(std::move(parts)) {}
 StoreEngine::~StoreEngine() = default;
+
+const Core& StoreEngine::core() const { return parts_->core; }
 
 void StoreEngine::StartCollector() { parts_->collector.Start(); }
 void StoreEngine::StopCollector() { parts_->collector.Stop(); }
@@ -248,6 +258,7 @@ absl::StatusOr<blobstore::StoreStatistics> StoreEngine::GetStatistics(const Call
   STRATA_ASSIGN_OR_RETURN(statistics.tags, kv.ReadCounter(keys::Counter(Count::kTags)));
   STRATA_ASSIGN_OR_RETURN(statistics.open_uploads, kv.ReadCounter(keys::Counter(Count::kUploads)));
   STRATA_ASSIGN_OR_RETURN(statistics.cache_records, kv.ReadCounter(keys::Counter(Count::kCacheRecords)));
+  STRATA_ASSIGN_OR_RETURN(statistics.quarantined_blobs, kv.ReadCounter(keys::Counter(Count::kQuarantined)));
   STRATA_ASSIGN_OR_RETURN(statistics.disk_free_bytes, parts_->extents->FreeBytes());
   return statistics;
 }

@@ -34,6 +34,9 @@ class StoreEngine final : public blobstore::BlobStore,
   static absl::StatusOr<std::unique_ptr<StoreEngine>> Open(EngineOptions options, const Clock& clock);
   ~StoreEngine() override;
 
+  // For the rooms beside the engine that look after the same rows (scrub, verify, backup). Lives as long as the engine.
+  const Core& core() const;
+
   // Collects what is due, in a thread, until StopCollector() or destruction.
   void StartCollector();
   void StopCollector();

@@ -18,14 +18,18 @@ using keys::Review;
 absl::StatusOr<GarbageReport> Collector::RunOnce() {
   MutexLock lock(run_mutex_);
   GarbageReport report;
-  STRATA_RETURN_IF_ERROR(HandleAll(/*only_due=*/true, &report));
+  const absl::Status status = HandleAll(/*only_due=*/true, &report);
+  if (core_.options.on_collected) core_.options.on_collected(report, status);
+  STRATA_RETURN_IF_ERROR(status);
   return report;
 }
 
 absl::StatusOr<GarbageReport> Collector::RunNow() {
   MutexLock lock(run_mutex_);
   GarbageReport report;
-  STRATA_RETURN_IF_ERROR(HandleAll(/*only_due=*/false, &report));
+  const absl::Status status = HandleAll(/*only_due=*/false, &report);
+  if (core_.options.on_collected) core_.options.on_collected(report, status);
+  STRATA_RETURN_IF_ERROR(status);
   return report;
 }
 

@@ -28,6 +28,7 @@ class AdminService final : public v1::AdminService::Service {
     response->set_open_uploads(statistics->open_uploads);
     response->set_cache_records(statistics->cache_records);
     response->set_disk_free_bytes(statistics->disk_free_bytes);
+    response->set_quarantined_blobs(statistics->quarantined_blobs);
     return grpc::Status::OK;
   }
 
