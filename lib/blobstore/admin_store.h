@@ -16,8 +16,10 @@ struct StoreStatistics {
   int64_t tags = 0;
   int64_t open_uploads = 0;
   int64_t cache_records = 0;
+  int64_t cache_bytes = 0;  // of their values, and of the blobs they need, each once
   int64_t disk_free_bytes = 0;
   int64_t quarantined_blobs = 0;  // found damaged, not served until they are pushed again
+  int64_t quota_refusals = 0;  // since the store was started
 };
 
 struct GarbageReport {

@@ -57,7 +57,7 @@ class BlobStore {
   virtual ~BlobStore() = default;
 
   // Returns the session's id. `algorithm` is the hash to run while bytes arrive.
-  // kInvalidArgument: bad repository name.
+  // kInvalidArgument: bad repository name. kResourceExhausted: disk full, or too many sessions are open; errors.h tells which.
   virtual absl::StatusOr<std::string> StartUpload(const CallContext& context, absl::string_view repository,
                                                   DigestAlgorithm algorithm) = 0;
 
@@ -67,11 +67,13 @@ class BlobStore {
   virtual absl::Status CancelUpload(const CallContext& context, absl::string_view repository,
                                     absl::string_view upload_id) = 0;
 
-  // Begins a write at `offset_bytes` (absent: wherever the session is).
-  // kNotFound: no such session. kOutOfRange: not the offset held, which the message names. kAborted: another writer is at it.
+  // Begins a write at `offset_bytes` (absent: wherever the session is) that will bring `incoming_bytes`; 0: who knows. What is told is
+  // refused at once when a quota does not allow it: kResourceExhausted.
+  // kNotFound: no such session. kOutOfRange: not the offset held, which HeldOffset() of errors.h tells. kAborted: another writer is at it.
   virtual absl::StatusOr<std::unique_ptr<UploadWriter>> OpenUpload(const CallContext& context, absl::string_view repository,
                                                                    absl::string_view upload_id,
-                                                                   std::optional<uint64_t> offset_bytes) = 0;
+                                                                   std::optional<uint64_t> offset_bytes,
+                                                                   uint64_t incoming_bytes = 0) = 0;
 
   // Reads [offset, offset + length) of a blob; length absent: to the end. An empty repository means any (services only).
   // kNotFound: not linked there. kOutOfRange: offset past the end. kDataLoss, also from Read(): stored bytes are damaged.

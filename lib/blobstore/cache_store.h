@@ -14,6 +14,12 @@
 
 namespace strata::blobstore {
 
+// What pruning took away, or would take.
+struct PruneReport {
+  int64_t records = 0;
+  int64_t bytes = 0;  // of their values, and of the blobs that no other record needs
+};
+
 class CacheStore {
  public:
   virtual ~CacheStore() = default;
@@ -26,8 +32,8 @@ class CacheStore {
   virtual absl::Status PutRecord(const CallContext& context, absl::string_view key, absl::string_view value,
                                  absl::Span<const Digest> needs) = 0;
 
-  // Returns how many records went.
-  virtual absl::StatusOr<int64_t> PruneRecords(const CallContext& context, absl::Time unused_since) = 0;
+  // Removes the records last used before `unused_since`; a dry run only tells what that would be.
+  virtual absl::StatusOr<PruneReport> PruneRecords(const CallContext& context, absl::Time unused_since, bool is_dry_run = false) = 0;
 };
 
 }  // namespace strata::blobstore

@@ -1,4 +1,4 @@
-// The rules of BlobStore, RefStore, CacheStore and AdminStore as one suite that runs over every implementation. testonly.
+// The rules of BlobStore, RefStore, CacheStore, QuotaStore and AdminStore as one suite that runs over every implementation. testonly.
 //
 //   INSTANTIATE_TEST_SUITE_P(Memory, StoreContractTest, ::testing::Values(ContractParam{"Memory", [] { return ...; }}));
 //
@@ -16,6 +16,7 @@
 #include "lib/blobstore/admin_store.h"
 #include "lib/blobstore/blob_store.h"
 #include "lib/blobstore/cache_store.h"
+#include "lib/blobstore/quota_store.h"
 #include "lib/blobstore/ref_store.h"
 #include "lib/testing/status_matchers.h"
 
@@ -29,6 +30,7 @@ class ContractEnvironment {
   virtual RefStore& refs() = 0;
   virtual CacheStore& cache() = 0;
   virtual AdminStore& admin() = 0;
+  virtual QuotaStore& quotas() = 0;
   // Moves the store's clock. Leases and sessions last 24 hours.
   virtual void AdvanceClock(absl::Duration by) = 0;
 };
@@ -45,6 +47,7 @@ class StoreContractTest : public ::testing::TestWithParam<ContractParam> {
   RefStore& refs() { return environment_->refs(); }
   CacheStore& cache() { return environment_->cache(); }
   AdminStore& admin() { return environment_->admin(); }
+  QuotaStore& quotas() { return environment_->quotas(); }
   void AdvanceClock(absl::Duration by) { environment_->AdvanceClock(by); }
 
   // Bytes that do not repeat soon and differ by seed.

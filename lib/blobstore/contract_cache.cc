@@ -46,18 +46,50 @@ TEST_P(StoreContractTest, PruningTakesWhatWasNotUsed) {
   const absl::Time never = absl::InfinitePast();
   ASSERT_OK(cache().PutRecord(context_, "old", "1", {}));
   ASSERT_OK(cache().PutRecord(context_, "used", "2", {}));
-  ASSERT_OK_AND_ASSIGN(const int64_t none, cache().PruneRecords(context_, never));
-  EXPECT_EQ(none, 0);
+  ASSERT_OK_AND_ASSIGN(const PruneReport none, cache().PruneRecords(context_, never));
+  EXPECT_EQ(none.records, 0);
   const std::string id = StartUpload("app");
   AdvanceClock(absl::Hours(2));
   ASSERT_OK(cache().GetRecord(context_, "used"));
   ASSERT_OK(cache().PutRecord(context_, "new", "3", {}));
   ASSERT_OK_AND_ASSIGN(const UploadInfo before, blobs().GetUpload(context_, "app", id));  // tells the store's time
-  ASSERT_OK_AND_ASSIGN(const int64_t removed, cache().PruneRecords(context_, before.started + absl::Hours(1)));
-  EXPECT_EQ(removed, 1);
+  for (const bool is_dry_run : {true, false}) {
+    ASSERT_OK_AND_ASSIGN(const PruneReport removed, cache().PruneRecords(context_, before.started + absl::Hours(1), is_dry_run));
+    EXPECT_EQ(removed.records, 1);
+    EXPECT_EQ(removed.bytes, 1);
+  }
   EXPECT_THAT(cache().GetRecord(context_, "old"), StatusIs(kNotFound, ""));
   EXPECT_OK(cache().GetRecord(context_, "used"));
   EXPECT_OK(cache().GetRecord(context_, "new"));
+}
+
+TEST_P(StoreContractTest, TheCacheIsChargedEachBlobOnce) {
+  const auto charged = [&] {
+    const auto statistics = admin().GetStatistics(context_);
+    EXPECT_OK(statistics);
+    return statistics.ok() ? statistics->cache_bytes : -1;
+  };
+  const Digest shared = Upload(kBuildRepository, Content(40000, 41));
+  const Digest own = Upload(kBuildRepository, Content(2000, 42));
+  EXPECT_EQ(charged(), 0);
+  ASSERT_OK(cache().PutRecord(context_, "one", "12345", {shared, own}));
+  EXPECT_EQ(charged(), 42005);
+  const std::string id = StartUpload("app");
+  AdvanceClock(absl::Hours(2));
+  ASSERT_OK(cache().PutRecord(context_, "two", "1", {shared, shared}));
+  EXPECT_EQ(charged(), 42006);
+  ASSERT_OK(cache().PutRecord(context_, "two", "123", {shared}));
+  EXPECT_EQ(charged(), 42008);
+  ASSERT_OK_AND_ASSIGN(const UploadInfo before, blobs().GetUpload(context_, "app", id));
+  const absl::Time since = before.started + absl::Hours(1);
+  ASSERT_OK_AND_ASSIGN(const PruneReport would, cache().PruneRecords(context_, since, /*is_dry_run=*/true));
+  EXPECT_EQ(would.bytes, 2005);
+  EXPECT_EQ(charged(), 42008);
+  ASSERT_OK_AND_ASSIGN(const PruneReport did, cache().PruneRecords(context_, since));
+  EXPECT_EQ(did.bytes, 2005);
+  EXPECT_EQ(charged(), 40003);
+  ASSERT_OK(cache().PutRecord(context_, "two", "", {own}));
+  EXPECT_EQ(charged(), 2000);
 }
 
 }  // namespace strata::blobstore

@@ -17,12 +17,13 @@
 #include "lib/blobstore/admin_store.h"
 #include "lib/blobstore/blob_store.h"
 #include "lib/blobstore/cache_store.h"
+#include "lib/blobstore/quota_store.h"
 #include "lib/blobstore/ref_store.h"
 #include "lib/oci/manifest.h"
 
 namespace strata::blobstore {
 
-class MemoryStore final : public BlobStore, public RefStore, public CacheStore, public AdminStore {
+class MemoryStore final : public BlobStore, public RefStore, public CacheStore, public QuotaStore, public AdminStore {
  public:
   static constexpr absl::Duration kLease = absl::Hours(24);
   static constexpr size_t kHistoryEntries = 100;
@@ -38,7 +39,8 @@ class MemoryStore final : public BlobStore, public RefStore, public CacheStore, 
   absl::Status CancelUpload(const CallContext& context, absl::string_view repository, absl::string_view upload_id) override;
   absl::StatusOr<std::unique_ptr<UploadWriter>> OpenUpload(const CallContext& context, absl::string_view repository,
                                                            absl::string_view upload_id,
-                                                           std::optional<uint64_t> offset_bytes) override;
+                                                           std::optional<uint64_t> offset_bytes,
+                                                           uint64_t incoming_bytes = 0) override;
   absl::StatusOr<std::unique_ptr<BlobReader>> OpenBlob(const CallContext& context, absl::string_view repository,
                                                        const Digest& digest, uint64_t offset_bytes = 0,
                                                        std::optional<uint64_t> length_bytes = std::nullopt) override;
@@ -73,7 +75,12 @@ class MemoryStore final : public BlobStore, public RefStore, public CacheStore, 
   absl::StatusOr<std::string> GetRecord(const CallContext& context, absl::string_view key) override;
   absl::Status PutRecord(const CallContext& context, absl::string_view key, absl::string_view value,
                          absl::Span<const Digest> needs) override;
-  absl::StatusOr<int64_t> PruneRecords(const CallContext& context, absl::Time unused_since) override;
+  absl::StatusOr<PruneReport> PruneRecords(const CallContext& context, absl::Time unused_since,
+                                           bool is_dry_run = false) override;
+
+  absl::StatusOr<Quota> SetQuota(const CallContext& context, absl::string_view prefix, const QuotaLimits& limits) override;
+  absl::Status DeleteQuota(const CallContext& context, absl::string_view prefix) override;
+  absl::StatusOr<std::vector<Quota>> ListQuotas(const CallContext& context) override;
 
   absl::StatusOr<StoreStatistics> GetStatistics(const CallContext& context) override;
   absl::StatusOr<GarbageReport> CollectGarbage(const CallContext& context) override;
@@ -125,12 +132,22 @@ class MemoryStore final : public BlobStore, public RefStore, public CacheStore, 
   std::vector<std::string> Missing(absl::string_view repository, const oci::Manifest& manifest)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
+  // What is used under the prefix; `but_upload` is not looked at.
+  Quota Use(absl::string_view prefix, const QuotaLimits& limits, absl::string_view but_upload) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // kResourceExhausted: so much more in the repository is beyond a quota.
+  absl::Status CheckQuotas(absl::string_view repository, int64_t bytes, int64_t manifests, absl::string_view but_upload = "")
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // What records used since then are charged.
+  int64_t CacheBytes(absl::Time used_since) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+
   const Clock& clock_;
   Mutex mutex_;
   std::map<Digest, Content> blobs_ ABSL_GUARDED_BY(mutex_);
   std::map<std::string, Repository> repositories_ ABSL_GUARDED_BY(mutex_);
   std::map<std::pair<std::string, std::string>, std::vector<TagHistoryEntry>> histories_ ABSL_GUARDED_BY(mutex_);  // oldest first
   std::map<std::string, std::shared_ptr<Upload>> uploads_ ABSL_GUARDED_BY(mutex_);  // shared with the writer
+  std::map<std::string, QuotaLimits> quotas_ ABSL_GUARDED_BY(mutex_);
+  int64_t quota_refusals_ ABSL_GUARDED_BY(mutex_) = 0;
   std::map<std::string, Record> records_ ABSL_GUARDED_BY(mutex_);
 };
 

@@ -7,6 +7,7 @@
 #include "absl/strings/str_cat.h"
 #include "lib/base/check.h"
 #include "lib/base/status.h"
+#include "lib/blobstore/errors.h"
 #include "lib/blobstore/memory_store.h"
 #include "lib/oci/reference.h"
 
@@ -74,6 +75,7 @@ class MemoryStore::Writer final : public UploadWriter {
     STRATA_RETURN_IF_ERROR(context_.Check());
     MutexLock lock(store_.mutex_);
     if (upload_->has_ended) return UploadGone(id_);
+    STRATA_RETURN_IF_ERROR(store_.CheckQuotas(upload_->repository, static_cast<int64_t>(data.size()), 0));
     upload_->content.append(data.data(), data.size());
     upload_->last_write = store_.clock_.Now();
     return absl::OkStatus();
@@ -102,6 +104,9 @@ class MemoryStore::Writer final : public UploadWriter {
     if (actual != digest) {
       return absl::InvalidArgumentError(absl::StrCat("upload \"", id_, "\": the ", content.size(), " bytes received hash to ",
                                                      actual.ToString(), ", but the client declared ", digest.ToString(), "; send the blob again"));
+    }
+    if (store_.FindBlob(upload_->repository, digest) == nullptr) {
+      STRATA_RETURN_IF_ERROR(store_.CheckQuotas(upload_->repository, static_cast<int64_t>(content.size()), 0));
     }
     if (!store_.blobs_.contains(digest)) {
       store_.blobs_[digest] = std::make_shared<const std::string>(std::move(upload_->content));
@@ -154,6 +159,7 @@ absl::StatusOr<std::string> MemoryStore::StartUpload(const CallContext& context,
   upload->started = upload->last_write = clock_.Now();
   const std::string id = NewUploadId();
   MutexLock lock(mutex_);
+  STRATA_RETURN_IF_ERROR(CheckQuotas(repository, 1, 0));
   uploads_[id] = std::move(upload);
   return id;
 }
@@ -177,7 +183,8 @@ absl::Status MemoryStore::CancelUpload(const CallContext& context, absl::string_
 
 absl::StatusOr<std::unique_ptr<UploadWriter>> MemoryStore::OpenUpload(const CallContext& context, absl::string_view repository,
                                                                       absl::string_view upload_id,
-                                                                      std::optional<uint64_t> offset_bytes) {
+                                                                      std::optional<uint64_t> offset_bytes,
+                                                                      uint64_t incoming_bytes) {
   STRATA_RETURN_IF_ERROR(context.Check());
   MutexLock lock(mutex_);
   STRATA_ASSIGN_OR_RETURN(std::shared_ptr<Upload> upload, FindUpload(repository, upload_id));
@@ -185,9 +192,11 @@ absl::StatusOr<std::unique_ptr<UploadWriter>> MemoryStore::OpenUpload(const Call
     return absl::AbortedError(absl::StrCat("upload \"", upload_id, "\": another stream is writing it; try again"));
   }
   if (offset_bytes && *offset_bytes != upload->content.size()) {
-    return absl::OutOfRangeError(absl::StrCat("upload \"", upload_id, "\": a write at offset ", *offset_bytes, ", but ",
-                                              upload->content.size(), " bytes are held; go on from there"));
+    return WrongOffsetError(upload->content.size(),
+                            absl::StrCat("upload \"", upload_id, "\": a write at offset ", *offset_bytes, ", but ",
+                                         upload->content.size(), " bytes are held; go on from there"));
   }
+  if (incoming_bytes > 0) STRATA_RETURN_IF_ERROR(CheckQuotas(repository, static_cast<int64_t>(incoming_bytes), 0));
   upload->has_writer = true;
   return std::make_unique<Writer>(*this, context, std::string(upload_id), std::move(upload));
 }
@@ -232,6 +241,11 @@ absl::Status MemoryStore::LinkBlobs(const CallContext& context, absl::string_vie
     if (FindBlob(from_repository, digest) == nullptr) return NoSuchBlob(from_repository, digest);
   }
   if (digests.empty()) return absl::OkStatus();
+  int64_t new_bytes = 0;
+  for (const Digest& digest : std::set<Digest>(digests.begin(), digests.end())) {
+    if (FindBlob(repository, digest) == nullptr) new_bytes += static_cast<int64_t>((*FindBlob("", digest))->size());
+  }
+  STRATA_RETURN_IF_ERROR(CheckQuotas(repository, new_bytes, 0));
   Repository& there = repositories_[std::string(repository)];
   for (const Digest& digest : digests) there.links[digest] = clock_.Now();
   return absl::OkStatus();

@@ -48,11 +48,30 @@ absl::Status MemoryStore::PutRecord(const CallContext& context, absl::string_vie
   return absl::OkStatus();
 }
 
-absl::StatusOr<int64_t> MemoryStore::PruneRecords(const CallContext& context, absl::Time unused_since) {
+int64_t MemoryStore::CacheBytes(absl::Time used_since) {
+  int64_t bytes = 0;
+  std::set<Digest> needed;
+  for (const auto& [key, record] : records_) {
+    if (record.last_used < used_since) continue;
+    bytes += static_cast<int64_t>(record.value.size());
+    needed.insert(record.needs.begin(), record.needs.end());
+  }
+  for (const Digest& digest : needed) {
+    const auto blob = blobs_.find(digest);
+    if (blob != blobs_.end()) bytes += static_cast<int64_t>(blob->second->size());
+  }
+  return bytes;
+}
+
+absl::StatusOr<PruneReport> MemoryStore::PruneRecords(const CallContext& context, absl::Time unused_since, bool is_dry_run) {
   STRATA_RETURN_IF_ERROR(context.Check());
   MutexLock lock(mutex_);
-  return static_cast<int64_t>(
-      std::erase_if(records_, [&](const auto& row) { return row.second.last_used < unused_since; }));
+  const auto is_unused = [&](const auto& row) { return row.second.last_used < unused_since; };
+  PruneReport report;
+  report.records = std::count_if(records_.begin(), records_.end(), is_unused);
+  report.bytes = CacheBytes(absl::InfinitePast()) - CacheBytes(unused_since);
+  if (!is_dry_run) std::erase_if(records_, is_unused);
+  return report;
 }
 
 absl::StatusOr<StoreStatistics> MemoryStore::GetStatistics(const CallContext& context) {
@@ -67,7 +86,9 @@ absl::StatusOr<StoreStatistics> MemoryStore::GetStatistics(const CallContext& co
     statistics.tags += static_cast<int64_t>(repository.tags.size());
   }
   statistics.open_uploads = static_cast<int64_t>(uploads_.size());
+  statistics.quota_refusals = quota_refusals_;
   statistics.cache_records = static_cast<int64_t>(records_.size());
+  statistics.cache_bytes = CacheBytes(absl::InfinitePast());
   return statistics;
 }
 

@@ -121,6 +121,10 @@ absl::StatusOr<PutManifestResult> MemoryStore::PutManifest(const CallContext& co
   for (const auto& [tag, condition] : options.tag_conditions) {
     STRATA_RETURN_IF_ERROR(condition.Check(repository, tag, TagTarget(repository, tag)));
   }
+  const Repository* const known = FindRepository(repository);
+  if (known == nullptr || !known->manifests.contains(digest)) {
+    STRATA_RETURN_IF_ERROR(CheckQuotas(repository, static_cast<int64_t>(content.size()), 1));
+  }
   Repository& there = repositories_[std::string(repository)];
   for (const Digest& blob : to_link) there.links[blob] = now;
   PutManifestResult result{digest, std::nullopt};

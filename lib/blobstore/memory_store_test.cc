@@ -14,6 +14,7 @@ class MemoryEnvironment final : public ContractEnvironment {
   RefStore& refs() override { return store_; }
   CacheStore& cache() override { return store_; }
   AdminStore& admin() override { return store_; }
+  QuotaStore& quotas() override { return store_; }
   void AdvanceClock(absl::Duration by) override { clock_.Advance(by); }
 
  private:

@@ -3,6 +3,8 @@
 
 #include <grpcpp/channel.h>
 
+#include <algorithm>
+
 #include "lib/blobstore/store_client_stubs.h"
 #include "lib/blobstore/store_client_streams.h"
 #include "lib/rpc/channel.h"
@@ -35,6 +37,7 @@ std::unique_ptr<StoreClient> StoreClient::Connect(const std::string& address) {
   stubs->manifests = v1::ManifestService::NewStub(channel);
   stubs->cache = v1::CacheService::NewStub(channel);
   stubs->admin = v1::AdminService::NewStub(channel);
+  stubs->quotas = v1::QuotaService::NewStub(channel);
   return std::unique_ptr<StoreClient>(new StoreClient(std::move(stubs)));
 }
 
@@ -75,7 +78,8 @@ absl::Status StoreClient::CancelUpload(const CallContext& context, absl::string_
 
 absl::StatusOr<std::unique_ptr<UploadWriter>> StoreClient::OpenUpload(const CallContext& context, absl::string_view repository,
                                                                       absl::string_view upload_id,
-                                                                      std::optional<uint64_t> offset_bytes) {
+                                                                      std::optional<uint64_t> offset_bytes,
+                                                                      uint64_t incoming_bytes) {
   STRATA_RETURN_IF_ERROR(CheckText("the repository name", repository));
   STRATA_RETURN_IF_ERROR(CheckText("the upload id", upload_id));
   STRATA_RETURN_IF_ERROR(context.Check());
@@ -83,6 +87,7 @@ absl::StatusOr<std::unique_ptr<UploadWriter>> StoreClient::OpenUpload(const Call
   header.set_repository(std::string(repository));
   header.set_upload_id(std::string(upload_id));
   header.set_offset_bytes(offset_bytes ? static_cast<int64_t>(*offset_bytes) : -1);
+  header.set_incoming_bytes(static_cast<int64_t>(std::min<uint64_t>(incoming_bytes, INT64_MAX)));
   return OpenWriteStream(*stubs_->blobs, stubs_->peer, context, header);
 }
 
@@ -166,13 +171,14 @@ absl::Status StoreClient::PutRecord(const CallContext& context, absl::string_vie
   return Call(context, stubs_->peer, *stubs_->cache, &v1::CacheService::Stub::PutRecord, request, &response);
 }
 
-absl::StatusOr<int64_t> StoreClient::PruneRecords(const CallContext& context, absl::Time unused_since) {
+absl::StatusOr<PruneReport> StoreClient::PruneRecords(const CallContext& context, absl::Time unused_since, bool is_dry_run) {
   v1::PruneRecordsRequest request;
+  request.set_dry_run(is_dry_run);
   rpc::SetTimestamp(unused_since, request.mutable_unused_since());
   v1::PruneRecordsResponse response;
   STRATA_RETURN_IF_ERROR(
       Call(context, stubs_->peer, *stubs_->cache, &v1::CacheService::Stub::PruneRecords, request, &response));
-  return response.removed();
+  return PruneReport{response.removed(), response.removed_bytes()};
 }
 
 absl::StatusOr<StoreStatistics> StoreClient::GetStatistics(const CallContext& context) {
@@ -186,8 +192,10 @@ absl::StatusOr<StoreStatistics> StoreClient::GetStatistics(const CallContext& co
                          .tags = response.tags(),
                          .open_uploads = response.open_uploads(),
                          .cache_records = response.cache_records(),
+                         .cache_bytes = response.cache_bytes(),
                          .disk_free_bytes = response.disk_free_bytes(),
-                         .quarantined_blobs = response.quarantined_blobs()};
+                         .quarantined_blobs = response.quarantined_blobs(),
+                         .quota_refusals = response.quota_refusals()};
 }
 
 absl::StatusOr<GarbageReport> StoreClient::CollectGarbage(const CallContext& context) {

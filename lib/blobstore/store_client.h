@@ -13,11 +13,12 @@
 #include "lib/blobstore/admin_store.h"
 #include "lib/blobstore/blob_store.h"
 #include "lib/blobstore/cache_store.h"
+#include "lib/blobstore/quota_store.h"
 #include "lib/blobstore/ref_store.h"
 
 namespace strata::blobstore {
 
-class StoreClient final : public BlobStore, public RefStore, public CacheStore, public AdminStore {
+class StoreClient final : public BlobStore, public RefStore, public CacheStore, public QuotaStore, public AdminStore {
  public:
   // `address` is "host:port" or "unix:/path". Does not connect yet: see Ping().
   static std::unique_ptr<StoreClient> Connect(const std::string& address);
@@ -34,7 +35,8 @@ class StoreClient final : public BlobStore, public RefStore, public CacheStore, 
   absl::Status CancelUpload(const CallContext& context, absl::string_view repository, absl::string_view upload_id) override;
   absl::StatusOr<std::unique_ptr<UploadWriter>> OpenUpload(const CallContext& context, absl::string_view repository,
                                                            absl::string_view upload_id,
-                                                           std::optional<uint64_t> offset_bytes) override;
+                                                           std::optional<uint64_t> offset_bytes,
+                                                           uint64_t incoming_bytes = 0) override;
   absl::StatusOr<std::unique_ptr<BlobReader>> OpenBlob(const CallContext& context, absl::string_view repository,
                                                        const Digest& digest, uint64_t offset_bytes = 0,
                                                        std::optional<uint64_t> length_bytes = std::nullopt) override;
@@ -71,7 +73,13 @@ class StoreClient final : public BlobStore, public RefStore, public CacheStore, 
   absl::StatusOr<std::string> GetRecord(const CallContext& context, absl::string_view key) override;
   absl::Status PutRecord(const CallContext& context, absl::string_view key, absl::string_view value,
                          absl::Span<const Digest> needs) override;
-  absl::StatusOr<int64_t> PruneRecords(const CallContext& context, absl::Time unused_since) override;
+  absl::StatusOr<PruneReport> PruneRecords(const CallContext& context, absl::Time unused_since,
+                                           bool is_dry_run = false) override;
+
+  // QuotaStore.
+  absl::StatusOr<Quota> SetQuota(const CallContext& context, absl::string_view prefix, const QuotaLimits& limits) override;
+  absl::Status DeleteQuota(const CallContext& context, absl::string_view prefix) override;
+  absl::StatusOr<std::vector<Quota>> ListQuotas(const CallContext& context) override;
 
   // AdminStore.
   absl::StatusOr<StoreStatistics> GetStatistics(const CallContext& context) override;

@@ -12,6 +12,7 @@
 #include "proto/strata/store/v1/blob.grpc.pb.h"
 #include "proto/strata/store/v1/cache.grpc.pb.h"
 #include "proto/strata/store/v1/manifest.grpc.pb.h"
+#include "proto/strata/store/v1/quota.grpc.pb.h"
 
 namespace strata::blobstore {
 
@@ -21,6 +22,7 @@ struct StoreClient::Stubs {
   std::unique_ptr<store::v1::ManifestService::Stub> manifests;
   std::unique_ptr<store::v1::CacheService::Stub> cache;
   std::unique_ptr<store::v1::AdminService::Stub> admin;
+  std::unique_ptr<store::v1::QuotaService::Stub> quotas;
 };
 
 // One unary call:  Call(context, peer, *stubs.blobs, &BlobService::Stub::GetUpload, request, &response)

@@ -8,7 +8,7 @@ absl::Status UploadBlob(BlobStore& store, const CallContext& context, absl::stri
   STRATA_ASSIGN_OR_RETURN(const std::string id, store.StartUpload(context, repository, digest.algorithm()));
   absl::Status status;
   {
-    auto writer = store.OpenUpload(context, repository, id, 0);
+    auto writer = store.OpenUpload(context, repository, id, 0, size_bytes.value_or(0));
     status = writer.status();
     if (status.ok()) status = CopyBytes(source, **writer).status();
     if (status.ok()) return (*writer)->Commit(digest, size_bytes);

@@ -18,6 +18,16 @@ void AddOptions(config::Parser& parser, Config& config) {
                                    .help = "How often to look for content that can go."});
   parser.Add(&config.upload_ttl, {.flag = "upload-ttl", .env = "STRATA_STORE_UPLOAD_TTL",
                                   .help = "How long an upload may rest before it is discarded."});
+  parser.Add(&config.max_uploads, {.flag = "max-uploads", .env = "STRATA_STORE_MAX_UPLOADS",
+                                   .help = "Unfinished uploads kept at the same time; more are refused until some end."});
+  parser.Add(&config.max_uploads_per_repository,
+             {.flag = "max-uploads-per-repository", .env = "STRATA_STORE_MAX_UPLOADS_PER_REPOSITORY",
+              .help = "The same for each repository."});
+  parser.Add(&config.cache_records_budget,
+             {.flag = "cache-records-budget", .env = "STRATA_STORE_CACHE_RECORDS_BUDGET",
+              .help = "Size of build-cache records and the blobs they need; beyond it those unused for longest go. 0: no limit."});
+  parser.Add(&config.cache_records_max, {.flag = "cache-records-max", .env = "STRATA_STORE_CACHE_RECORDS_MAX",
+                                         .help = "Build-cache records kept; beyond it those unused for longest go. 0: no limit."});
   parser.Add(&config.reserved_disk, {.flag = "reserved-disk", .env = "STRATA_STORE_RESERVED_DISK",
                                      .help = "Disk that uploads leave free."});
   parser.Add(&config.backup_dir, {.flag = "backup-dir", .env = "STRATA_STORE_BACKUP_DIR", .value_name = "FOLDER",
@@ -43,6 +53,9 @@ absl::Status Check(const Config& config) {
   if (config.listen.empty()) return absl::InvalidArgumentError("--listen: at least one address is needed");
   if (config.data.empty()) return absl::InvalidArgumentError("--data: a folder is needed");
   if (config.max_calls < 4 || config.max_calls > 10'000) return absl::InvalidArgumentError("--max-calls: want 4 to 10000");
+  if (config.max_uploads < 1) return absl::InvalidArgumentError("--max-uploads: want at least 1");
+  if (config.max_uploads_per_repository < 1) return absl::InvalidArgumentError("--max-uploads-per-repository: want at least 1");
+  if (config.cache_records_max < 0) return absl::InvalidArgumentError("--cache-records-max: want 0 or more");
   if (config.gc_interval < absl::Seconds(1)) return absl::InvalidArgumentError("--gc-interval: want at least 1s");
   if (config.scrub_rate.bytes < 0) return absl::InvalidArgumentError("--scrub-rate: want 0 or more");
   if (config.scrub_every < absl::Hours(1)) return absl::InvalidArgumentError("--scrub-every: want at least 1h");
@@ -59,6 +72,10 @@ EngineOptions ToEngineOptions(const Config& config) {
   options.grace = config.gc_grace;
   options.session_ttl = config.upload_ttl;
   options.collect_every = config.gc_interval;
+  options.max_sessions = config.max_uploads;
+  options.max_sessions_a_repository = config.max_uploads_per_repository;
+  options.cache_budget_bytes = config.cache_records_budget.bytes;
+  options.cache_budget_records = config.cache_records_max;
   options.reserved_bytes = config.reserved_disk.bytes;
   options.max_large_writers = static_cast<int>(config.max_calls / 2);
   return options;

@@ -17,6 +17,10 @@ struct Config {
   absl::Duration gc_grace = absl::Hours(24);
   absl::Duration gc_interval = absl::Minutes(1);
   absl::Duration upload_ttl = absl::Hours(24);
+  int64_t max_uploads = 100'000;
+  int64_t max_uploads_per_repository = 10'000;
+  config::ByteSize cache_records_budget{64LL << 30};
+  int64_t cache_records_max = 1'000'000;
   config::ByteSize reserved_disk{128 << 20};
   std::string backup_dir;                // empty: no backups
   config::ByteSize scrub_rate{20 << 20};  // a second; 0: no scrubbing

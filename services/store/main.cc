@@ -81,6 +81,7 @@ absl::StatusOr<int> Serve(const Config& config, const std::string& described_con
   const std::unique_ptr<grpc::Service> blobs = NewBlobService(*engine, watcher, {.max_streams = MaxStreams(config)});
   const std::unique_ptr<grpc::Service> manifests = NewManifestService(*engine, watcher);
   const std::unique_ptr<grpc::Service> cache = NewCacheService(*engine, watcher);
+  const std::unique_ptr<grpc::Service> quotas = NewQuotaService(*engine, watcher);
   const std::unique_ptr<grpc::Service> admin = NewAdminService(*engine, watcher);
   const std::unique_ptr<grpc::Service> upkeep = NewMaintenanceService(maintenance, watcher);
   STRATA_ASSIGN_OR_RETURN(
@@ -89,7 +90,7 @@ absl::StatusOr<int> Serve(const Config& config, const std::string& described_con
                           .max_threads = static_cast<int>(config.max_calls),
                           .max_streams_a_connection = static_cast<int>(config.max_calls),
                           .metrics = &metrics},
-                         {blobs.get(), manifests.get(), cache.get(), admin.get(), upkeep.get()}));
+                         {blobs.get(), manifests.get(), cache.get(), quotas.get(), admin.get(), upkeep.get()}));
   AddStatisticsMetrics(metrics, *engine);
   AddMaintenanceMetrics(metrics, engine->core(), maintenance, scrubber);
 

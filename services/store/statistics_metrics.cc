@@ -49,6 +49,8 @@ constexpr Figure kFigures[] = {
     {"strata_store_open_uploads", "Upload sessions.", &blobstore::StoreStatistics::open_uploads},
     {"strata_store_cache_records", "Build-cache records.", &blobstore::StoreStatistics::cache_records},
     {"strata_store_quarantined_blobs", "Blobs that were found damaged and wait for another push.", &blobstore::StoreStatistics::quarantined_blobs},
+    {"strata_store_cache_bytes", "Bytes of cache records and the blobs they need.", &blobstore::StoreStatistics::cache_bytes},
+    {"strata_store_quota_refusals", "Pushes that a quota refused.", &blobstore::StoreStatistics::quota_refusals},
     {"strata_store_disk_free_bytes", "Free disk under the data folder.", &blobstore::StoreStatistics::disk_free_bytes},
 };
 

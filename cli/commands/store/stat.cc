@@ -33,8 +33,7 @@ json::Value ToJson(const Statistics& figures, const Status& status) {
                      {"manifests", figures.manifests},
                      {"tags", figures.tags},
                      {"open_uploads", figures.open_uploads},
-                     {"cache_records", figures.cache_records},
-                     {"quarantined_blobs", status.quarantined_blobs()},
+     Xantined_blobs", status.quarantined_blobs()},
                      {"disk_bytes", status.disk_total_bytes()},
                      {"disk_free_bytes", status.disk_free_bytes()},
                      {"gc_due", status.collector_due()},
@@ -64,6 +63,7 @@ std::string AsTable(const Statistics& figures, const Status& status, absl::Time 
   table.AddRow({"tags", absl::StrCat(figures.tags)});
   table.AddRow({"open uploads", absl::StrCat(figures.open_uploads)});
   table.AddRow({"build-cache records", absl::StrCat(figures.cache_records)});
+  table.AddRow({"size of records and their layers", HumanSize(figures.cache_bytes)});
   table.AddRow({"disk", HumanSize(status.disk_total_bytes())});
   table.AddRow({"disk free for uploads", HumanSize(status.disk_free_bytes())});
   table.AddRow({"quarantined blobs", absl::StrCat(status.quarantined_blobs(), status.quarantined_blobs() > 0 ? "  (strata store quarantine ls)" : "")});

@@ -5,6 +5,7 @@
 #include "absl/strings/cord.h"
 #include "absl/strings/str_cat.h"
 #include "lib/base/check.h"
+#include "lib/blobstore/errors.h"
 #include "lib/json/json.h"
 
 namespace strata::registry {
@@ -59,6 +60,10 @@ constexpr Row kTable[] = {
     {absl::StatusCode::kDeadlineExceeded, std::nullopt, {504, "UNAVAILABLE"}},
 };
 constexpr HttpError kInternalError = {500, "UNKNOWN"};
+// Clients send a request again at once after 429 and most 5xx. A quota and a full disk do not pass by themselves: 403 and 507 end the push
+// with the message that says what to do.
+constexpr HttpError kQuotaError = {403, "DENIED"};
+constexpr HttpError kDiskFullError = {507, "DENIED"};
 
 constexpr char kRetryAfterSeconds[] = "1";
 
@@ -90,6 +95,11 @@ Subject SubjectOf(const absl::Status& status) {
 
 HttpError ToHttpError(const absl::Status& status) {
   STRATA_CHECK(!status.ok());
+  if (absl::IsResourceExhausted(status)) {
+    const blobstore::Exhausted what = blobstore::WhatIsExhausted(status);
+    if (what == blobstore::Exhausted::kQuota) return kQuotaError;
+    if (what == blobstore::Exhausted::kDisk) return kDiskFullError;
+  }
   const Subject subject = SubjectOf(status);
   for (const Row& row : kTable) {
     if (row.status == status.code() && (!row.subject || *row.subject == subject)) return row.error;

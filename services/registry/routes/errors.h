@@ -45,7 +45,7 @@ struct HttpError {
   int http_status;
   absl::string_view code;  // "BLOB_UNKNOWN"
 };
-// The table. `status` must not be OK.
+// The table. A store's full disk (507) and quota (403) are told apart by lib/blobstore/errors.h. `status` must not be OK.
 HttpError ToHttpError(const absl::Status& status);
 
 // Answers with the error, unless the head of another answer is out already. Headers that were set stay, but those that describe

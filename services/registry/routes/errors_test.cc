@@ -5,6 +5,7 @@
 
 #include "gtest/gtest.h"
 #include "lib/base/status.h"
+#include "lib/blobstore/errors.h"
 #include "lib/http/response_recorder.h"
 
 namespace strata::registry {
@@ -43,6 +44,26 @@ TEST(ErrorsTest, Table) {
     const HttpError error = ToHttpError(About(c.subject, absl::Status(c.status, "x")));
     EXPECT_EQ(error.http_status, c.http_status);
     EXPECT_EQ(error.code, c.code);
+  }
+}
+
+TEST(ErrorsTest, QuotaAndFullDiskEndThePushWithTheirMessage) {
+  struct Case {
+    blobstore::Exhausted what;
+    int http_status;
+    std::string code;
+  };
+  const std::vector<Case> cases = {{blobstore::Exhausted::kQuota, 403, "DENIED"},
+                                   {blobstore::Exhausted::kDisk, 507, "DENIED"},
+                                   {blobstore::Exhausted::kUploads, 429, "TOOMANYREQUESTS"}};
+  for (const Case& c : cases) {
+    SCOPED_TRACE(c.http_status);
+    const absl::Status status = About(Subject::kUpload, Annotate(blobstore::ExhaustedError(c.what, "what to do"), "here"));
+    http::ResponseRecorder response;
+    ASSERT_TRUE(SendError(response, status, "r1").ok());
+    EXPECT_EQ(response.status(), c.http_status);
+    EXPECT_NE(response.body().find(c.code), std::string::npos) << response.body();
+    EXPECT_NE(response.body().find("what to do"), std::string::npos) << response.body();
   }
 }
 

@@ -37,9 +37,10 @@ class FailingBlobStore final : public blobstore::BlobStore {
   absl::StatusOr<std::unique_ptr<blobstore::UploadWriter>> OpenUpload(const CallContext& context,
                                                                       absl::string_view repository,
                                                                       absl::string_view upload_id,
-                                                                      std::optional<uint64_t> offset_bytes) override {
+                                                                      std::optional<uint64_t> offset_bytes,
+                                                                      uint64_t incoming_bytes) override {
     if (!every_call.ok()) return every_call;
-    auto writer = inner_.OpenUpload(context, repository, upload_id, offset_bytes);
+    auto writer = inner_.OpenUpload(context, repository, upload_id, offset_bytes, incoming_bytes);
     if (!writer.ok()) return writer;
     return std::make_unique<Writer>(*this, *std::move(writer));
   }

@@ -63,7 +63,8 @@ absl::StatusOr<std::unique_ptr<blobstore::UploadWriter>> OpenWriter(const Exchan
                                                                     const std::optional<http::ByteRange>& range) {
   const auto offset = range ? std::optional<uint64_t>(range->first) : std::nullopt;
   return About(Subject::kUpload,
-               exchange.services.blobs.OpenUpload(exchange.context, exchange.route.repository, id, offset));
+               exchange.services.blobs.OpenUpload(exchange.context, exchange.route.repository, id, offset,
+                                                  exchange.request.content_length.value_or(0)));
 }
 
 // A chunk that does not follow on is answered with the offset held, so that the client can go on from there.

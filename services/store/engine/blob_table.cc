@@ -17,6 +17,20 @@ absl::StatusOr<std::optional<BlobRow>> DecodeBlob(const std::optional<std::strin
   return std::optional<BlobRow>(row);
 }
 
+// Charges the quotas with the blob, or with less by it, when the repository comes to have the link, or loses it. What other services
+// hold under reserved names is never looked up.
+absl::Status ChargeBlob(const Core& core, Transaction& transaction, absl::string_view repository, const Digest& digest, int sign) {
+  STRATA_ASSIGN_OR_RETURN(const bool is_watched, core.quotas.Watches(transaction, repository));
+  if (!is_watched) return absl::OkStatus();
+  STRATA_ASSIGN_OR_RETURN(
+      const std::optional<std::string> link,
+      transaction.GetForUpdate(Table::kFacts, keys::Link(repository, digest), LockMode::kExclusive));
+  const bool is_changed = link.has_value() == (sign < 0);
+  if (!is_changed) return absl::OkStatus();
+  STRATA_ASSIGN_OR_RETURN(const std::optional<BlobRow> blob, FindBlob(transaction, digest));
+  return core.quotas.Charge(transaction, repository, blob ? sign * static_cast<int64_t>(blob->size_bytes) : 0, 0);
+}
+
 absl::Status ReviewBlobAt(Transaction& transaction, const Digest& digest, absl::Time due) {
   keys::Review review;
   review.kind = keys::Review::Kind::kBlob;
@@ -51,6 +65,7 @@ absl::StatusOr<bool> LockLink(Transaction& transaction, absl::string_view reposi
 }
 
 absl::Status AddLink(const Core& core, Transaction& transaction, absl::string_view repository, const Digest& digest) {
+  STRATA_RETURN_IF_ERROR(ChargeBlob(core, transaction, repository, digest, 1));
   LinkRow row;
   row.linked = core.clock.Now();
   STRATA_RETURN_IF_ERROR(transaction.Put(Table::kFacts, keys::Link(repository, digest), row.Encode()));
@@ -67,7 +82,9 @@ absl::Status EndLease(const Core& core, Transaction& transaction, absl::string_v
 
 absl::Time GraceEnd(const Core& core) { return core.clock.Now() + core.options.grace; }
 
-absl::Status RemoveLink(Transaction& transaction, absl::string_view repository, const Digest& digest, absl::Time review_at) {
+absl::Status RemoveLink(const Core& core, Transaction& transaction, absl::string_view repository, const Digest& digest,
+                        absl::Time review_at) {
+  STRATA_RETURN_IF_ERROR(ChargeBlob(core, transaction, repository, digest, -1));
   STRATA_RETURN_IF_ERROR(transaction.Delete(Table::kFacts, keys::Link(repository, digest)));
   STRATA_RETURN_IF_ERROR(transaction.Delete(Table::kFacts, keys::LinkOfBlob(digest, repository)));
   return ReviewBlobAt(transaction, digest, review_at);

@@ -40,7 +40,7 @@ absl::Status AddLink(const Core& core, Transaction& transaction, absl::string_vi
 // comes to name the blob.
 absl::Status EndLease(const Core& core, Transaction& transaction, absl::string_view repository, const Digest& digest);
 // The caller has locked the link row exclusively. The blob is reviewed at `review_at`.
-absl::Status RemoveLink(Transaction& transaction, absl::string_view repository, const Digest& digest, absl::Time review_at);
+absl::Status RemoveLink(const Core& core, Transaction& transaction, absl::string_view repository, const Digest& digest, absl::Time review_at);
 // When something that loses its last reference now may go.
 absl::Time GraceEnd(const Core& core);
 

@@ -135,7 +135,7 @@ absl::Status Blobs::Unlink(absl::string_view repository, const Digest& digest) {
                             transaction.GetForUpdate(Table::kFacts, keys::Link(repository, digest), LockMode::kExclusive));
     if (!row) return NoSuchBlob(repository, digest);
     STRATA_RETURN_IF_ERROR(ReviewRepository(core_, transaction, repository, /*due_now=*/false));
-    return RemoveLink(transaction, repository, digest, GraceEnd(core_));
+    return RemoveLink(core_, transaction, repository, digest, GraceEnd(core_));
   });
 }
 

@@ -102,7 +102,7 @@ TEST_F(BlobsTest, RefusesAFolderOfANewerFormat) {
       return transaction.Put(Table::kFacts, keys::FormatVersion(), RecordWriter().U32(kFormatVersion + 1).Take());
     }));
   }
-  EXPECT_THAT(StoreEngine::Open(options_, clock_), StatusIs(absl::StatusCode::kFailedPrecondition, "has format 2"));
+  EXPECT_THAT(StoreEngine::Open(options_, clock_), StatusIs(absl::StatusCode::kFailedPrecondition, absl::StrCat("has format ", kFormatVersion + 1)));
 }
 
 }  // namespace

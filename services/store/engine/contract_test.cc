@@ -19,6 +19,7 @@ class EngineEnvironment final : public ContractEnvironment {
   RefStore& refs() override { return *engine_; }
   CacheStore& cache() override { return *engine_; }
   AdminStore& admin() override { return *engine_; }
+  QuotaStore& quotas() override { return *engine_; }
   void AdvanceClock(absl::Duration by) override { clock_.Advance(by); }
 
  private:

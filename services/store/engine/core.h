@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -15,6 +16,8 @@
 #include "lib/digest/digest.h"
 #include "services/store/engine/extents.h"
 #include "services/store/engine/key_value.h"
+#include "services/store/engine/open_sessions.h"
+#include "services/store/engine/quotas.h"
 
 namespace strata::store {
 
@@ -25,6 +28,10 @@ struct EngineOptions {
   absl::Duration collect_every = absl::Minutes(1);
   int history_entries = 100;                      // a tag keeps of its history, and
   absl::Duration history_age = absl::Hours(24 * 90);  // how long
+  int64_t max_sessions = 100'000;                 // open upload sessions
+  int64_t max_sessions_a_repository = 10'000;
+  int64_t cache_budget_bytes = 0;                 // of cache records and the blobs they need; 0: no limit
+  int64_t cache_budget_records = 0;               // 0: no limit
   int64_t reserved_bytes = 128 << 20;             // disk that uploads leave free
   int max_large_writers = 128;                    // uploads over 32 KiB at the same moment; each takes 1 MiB of memory
   std::function<void(const Digest&, absl::string_view)> on_quarantine;  // a blob was found damaged, and why
@@ -32,6 +39,8 @@ struct EngineOptions {
   std::function<void(absl::Duration)> on_extent_sync;    // how long an extent took to become durable
   std::function<void(const blobstore::GarbageReport&, const absl::Status&)> on_collected;  // after each run of the collector
   std::function<void(const absl::Status&)> on_background_error;  // of the collector's thread; it tries again later
+  // Puts itself between the engine and its metadata: a test counts there, and brings its own rows.
+  std::function<std::unique_ptr<KeyValueStore>(std::unique_ptr<KeyValueStore>)> wrap_metadata_for_test;
   // Called at every step of a commit, by name ("upload.synced"): a test dies there; and between steps of a read: a test changes
   // there what is read.
   std::function<void(absl::string_view)> commit_point_for_test;
@@ -75,6 +84,8 @@ struct Core {
   const EngineOptions& options;
   BlobIds& blob_ids;
   RemovalHold& removal_hold;
+  OpenSessions& open_sessions;
+  Quotas& quotas;
 
   void AtCommitPoint(absl::string_view name) const {
     if (options.commit_point_for_test) options.commit_point_for_test(name);

@@ -16,6 +16,7 @@
 #include "absl/strings/str_format.h"
 #include "absl/time/clock.h"
 #include "lib/base/status.h"
+#include "lib/blobstore/errors.h"
 #include "lib/base/unique_fd.h"
 #include "lib/fs/dir.h"
 
@@ -45,7 +46,8 @@ absl::StatusOr<int64_t> SpaceLeft(int fd, int64_t reserved_bytes) {
 absl::Status RequireSpace(int fd, int64_t reserved_bytes, int64_t wanted_bytes) {
   STRATA_ASSIGN_OR_RETURN(const int64_t left, SpaceLeft(fd, reserved_bytes));
   if (left >= wanted_bytes) return absl::OkStatus();
-  return absl::ResourceExhaustedError("the disk of the store is full; free space or collect garbage, then retry");
+  return blobstore::ExhaustedError(blobstore::Exhausted::kDisk,
+                                   "the disk of the store is full; free space or collect garbage, then retry");
 }
 
 class FileWriter final : public ExtentWriter {

@@ -17,7 +17,9 @@ constexpr int kAttempts = 10;
 absl::Status RunOnce(KeyValueStore& store, Durability durability, const std::function<absl::Status(Transaction&)>& body) {
   const std::unique_ptr<Transaction> transaction = store.Begin();
   STRATA_RETURN_IF_ERROR(body(*transaction));
-  return transaction->Commit(durability);
+  STRATA_RETURN_IF_ERROR(transaction->Commit(durability));
+  transaction->TellCommitted();
+  return absl::OkStatus();
 }
 
 }  // namespace
@@ -29,6 +31,17 @@ absl::StatusOr<int64_t> CounterIn(Reader& reader, absl::string_view key) {
   uint64_t bits = 0;
   for (int i = 0; i < 8; ++i) bits |= static_cast<uint64_t>(static_cast<unsigned char>((*row)[i])) << (8 * i);
   return static_cast<int64_t>(bits);
+}
+
+TransactionListener* Transaction::FindListener(const void* owner) const {
+  for (const auto& [who, listener] : listeners_) {
+    if (who == owner) return listener.get();
+  }
+  return nullptr;
+}
+
+void Transaction::TellCommitted() {
+  for (const auto& [who, listener] : listeners_) listener->Committed();
 }
 
 bool IsConflict(const absl::Status& status) { return !status.ok() && status.GetPayload(kConflictPayload).has_value(); }

@@ -53,9 +53,23 @@ class Reader {
   virtual std::unique_ptr<Cursor> Scan(Table table, absl::string_view prefix, absl::string_view start = "") = 0;
 };
 
+// Keeps something in memory in step with a transaction. Destroyed with it, told or not.
+class TransactionListener {
+ public:
+  virtual ~TransactionListener() = default;
+  virtual void Committed() = 0;  // called once, in the committing thread, when InTransaction() has committed
+};
+
 // Destroying it without Commit discards it.
 class Transaction : public Reader {
  public:
+  // The listener that `owner` added, or nullptr.
+  TransactionListener* FindListener(const void* owner) const;
+  void AddListener(const void* owner, std::unique_ptr<TransactionListener> listener) {
+    listeners_.emplace_back(owner, std::move(listener));
+  }
+  void TellCommitted();  // for InTransaction()
+
   // Locks the row, existing or not, then reads it.
   // A conflict (see IsConflict) when the lock is not to be had in time.
   virtual absl::StatusOr<std::optional<std::string>> GetForUpdate(Table table, absl::string_view key, LockMode mode) = 0;
@@ -65,6 +79,9 @@ class Transaction : public Reader {
   virtual void Add(absl::string_view key, int64_t delta) = 0;
   // Call nothing afterwards.
   virtual absl::Status Commit(Durability durability) = 0;
+
+ private:
+  std::vector<std::pair<const void*, std::unique_ptr<TransactionListener>>> listeners_;
 };
 
 class KeyValueStore : public Reader {

@@ -14,7 +14,7 @@ const absl::string_view kEnd("\0", 1);
 // What follows the letter: r repository and its end, d digest, i eight bytes, t text to the end.
 absl::string_view ShapeOf(char kind) {
   switch (kind) {
-    case 'B': case 'Z': return "d";
+    case 'B': case 'Z': case 'd': return "d";
     case 'X': case 'b': case 'p': return "i";
     case 'U': case 'R': case 'K': case 'v': return "t";
     case 'L': case 'M': case 'm': return "rd";
@@ -22,7 +22,7 @@ absl::string_view ShapeOf(char kind) {
     case 'T': return "rt";
     case 't': return "rdt";
     case 'E': case 'e': case 'S': return "rdd";
-    case 'k': return "it";
+    case 'k': case 'u': return "it";
     default: return "";
   }
 }
@@ -63,6 +63,7 @@ std::string Counter(Count count) {
     case Count::kUploads: return "#uploads";
     case Count::kCacheRecords: return "#cache_records";
     case Count::kQuarantined: return "#quarantined";
+    case Count::kCacheBytes: return "#cache_bytes";
   }
   return "#";
 }
@@ -80,6 +81,10 @@ std::string ScrubProgress() { return "Y"; }
 
 std::string Session(absl::string_view upload_id) { return absl::StrCat("U", upload_id); }
 std::string Sessions() { return "U"; }
+std::string SessionUse(absl::Time last_write, absl::string_view upload_id) {
+  return absl::StrCat(SessionUses(), EncodeU64(EncodeTime(last_write)), upload_id);
+}
+std::string SessionUses() { return "u"; }
 
 std::string Repository(absl::string_view repository) { return absl::StrCat("R", repository); }
 std::string Repositories() { return "R"; }
@@ -148,6 +153,10 @@ std::string CacheUses() { return "k"; }
 std::string CacheNeed(const Digest& digest, absl::string_view key) { return absl::StrCat(CacheNeeds(digest), key); }
 std::string CacheNeeds(const Digest& digest) { return absl::StrCat("D", EncodeDigest(digest)); }
 
+std::string AllCacheNeeds() { return "D"; }
+std::string ChargedBlob(const Digest& digest) { return absl::StrCat(ChargedBlobs(), EncodeDigest(digest)); }
+std::string ChargedBlobs() { return "d"; }
+
 std::string ReviewKey(const Review& review) {
   return absl::StrCat(Reviews(), EncodeU64(EncodeTime(review.due)), std::string(1, static_cast<char>(review.kind)),
                       review.digest.is_empty() ? "" : EncodeDigest(review.digest), review.repository,
@@ -192,7 +201,7 @@ absl::StatusOr<uint64_t> IdBehind(absl::string_view prefix, absl::string_view ke
 
 std::string TextBehind(absl::string_view prefix, absl::string_view key) { return std::string(key.substr(prefix.size())); }
 
-absl::StatusOr<std::pair<absl::Time, std::string>> ParseCacheUse(absl::string_view key) {
+absl::StatusOr<std::pair<absl::Time, std::string>> ParseUse(absl::string_view key) {
   uint64_t time = 0;
   key.remove_prefix(1);
   if (!ConsumeU64(&key, &time)) return Damaged();
@@ -208,6 +217,30 @@ absl::StatusOr<KeyParts> Parse(char kind, absl::string_view key) {
     if (!ConsumePart(part, &key, &parts)) return Damaged();
   }
   return key.empty() ? absl::StatusOr<KeyParts>(std::move(parts)) : Damaged();
+}
+
+std::string QuotaRule(absl::string_view prefix) { return absl::StrCat(QuotaRules(), prefix); }
+std::string QuotaRules() { return "Q"; }
+std::string QuotaBytes(absl::string_view prefix) { return absl::StrCat("#quota_bytes/", prefix); }
+std::string QuotaManifests(absl::string_view prefix) { return absl::StrCat("#quota_manifests/", prefix); }
+std::string LinksOfNames(absl::string_view name_prefix) { return absl::StrCat("L", name_prefix); }
+std::string ManifestsOfNames(absl::string_view name_prefix) { return absl::StrCat("M", name_prefix); }
+
+absl::StatusOr<std::pair<std::string, Digest>> ParseRepositoryAndDigest(absl::string_view key) {
+  const size_t end = key.find('\0');
+  if (end == absl::string_view::npos || end < 2) return Damaged();
+  std::string repository(key.substr(1, end - 1));
+  Digest digest;
+  key.remove_prefix(end + 1);
+  if (!ConsumeDigest(&key, &digest) || !key.empty()) return Damaged();
+  return std::make_pair(std::move(repository), std::move(digest));
+}
+
+absl::StatusOr<Digest> ParseCacheNeed(absl::string_view key) {
+  Digest digest;
+  key.remove_prefix(1);
+  if (!ConsumeDigest(&key, &digest)) return Damaged();
+  return digest;
 }
 
 std::string After(std::string key) {

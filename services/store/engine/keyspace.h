@@ -18,6 +18,8 @@
 //   K key                      cache record               k time key                 the same, by last use
 //   D digest key               cache record `key` needs the blob
 //   H repo 0 tag 0 newness     what the tag pointed to       h repo 0 digest         since when a manifest lacks a tag it had
+//   d digest                   charged to the cache       u time session             upload session by last write
+//   Q prefix                   quota of the repositories under the prefix
 //   G due kind [digest] [repo] something the collector shall look at
 //   Z digest                   why the blob is quarantined   Y                       how far the scrubber is
 // kContent:  b id  bytes of a small blob or session    p id  checksums of an extent's pieces
@@ -37,7 +39,7 @@ namespace strata::store::keys {
 std::string FormatVersion();
 std::string NextBlobId();
 
-enum class Count { kBlobs, kBlobBytes, kRepositories, kManifests, kTags, kUploads, kCacheRecords, kQuarantined };
+enum class Count { kBlobs, kBlobBytes, kRepositories, kManifests, kTags, kUploads, kCacheRecords, kCacheBytes, kQuarantined };
 std::string Counter(Count count);
 
 std::string Blob(const Digest& digest);
@@ -53,6 +55,8 @@ std::string ScrubProgress();
 
 std::string Session(absl::string_view upload_id);
 std::string Sessions();                    // prefix; then the upload id
+std::string SessionUse(absl::Time last_write, absl::string_view upload_id);
+std::string SessionUses();                 // prefix; then time and upload id
 
 std::string Repository(absl::string_view repository);
 std::string Repositories();                // prefix; then the repository
@@ -91,6 +95,9 @@ std::string CacheUse(absl::Time last_used, absl::string_view key);
 std::string CacheUses();                                                          // prefix; then time and key
 std::string CacheNeed(const Digest& digest, absl::string_view key);
 std::string CacheNeeds(const Digest& digest);                                     // prefix; then the key
+std::string AllCacheNeeds();                                                      // prefix; then digest and key
+std::string ChargedBlob(const Digest& digest);
+std::string ChargedBlobs();                                                    // prefix; then the digest
 
 // What the collector looks at: a blob that lost a reference, a link that no manifest may name, a repository that may be empty, a
 // manifest that nothing may name, a tag history with entries of which some are too old.
@@ -107,19 +114,31 @@ std::string Reviews();                                                          
 // kDataLoss: not such a key.
 absl::StatusOr<Review> ParseReview(absl::string_view key);
 
+std::string QuotaRule(absl::string_view prefix);
+std::string QuotaRules();                                                         // prefix; then the repository prefix
+std::string QuotaBytes(absl::string_view prefix);                                 // counters
+std::string QuotaManifests(absl::string_view prefix);
+// Links, or manifests, of all repositories whose name begins so, the zero byte behind it included.
+std::string LinksOfNames(absl::string_view name_prefix);
+std::string ManifestsOfNames(absl::string_view name_prefix);
+// Of a Link or Manifest key; the repository is not empty. kDataLoss: not such a key.
+absl::StatusOr<std::pair<std::string, Digest>> ParseRepositoryAndDigest(absl::string_view key);
+
 // The parts behind `prefix`. kDataLoss: not such a key.
 absl::StatusOr<Digest> DigestBehind(absl::string_view prefix, absl::string_view key);
 absl::StatusOr<uint64_t> IdBehind(absl::string_view prefix, absl::string_view key);
 std::string TextBehind(absl::string_view prefix, absl::string_view key);
-// Of a CacheUse key.
-absl::StatusOr<std::pair<absl::Time, std::string>> ParseCacheUse(absl::string_view key);
+// Of a CacheUse or SessionUse key: the time, and the cache key or upload id.
+absl::StatusOr<std::pair<absl::Time, std::string>> ParseUse(absl::string_view key);
+// Of a CacheNeed key.
+absl::StatusOr<Digest> ParseCacheNeed(absl::string_view key);
 
 // A key taken apart, whatever its kind; fields that the kind does not have stay empty. For whoever looks at every row.
 struct KeyParts {
   std::string repository;
   Digest digest;          // the first one of two: target, child, subject
   Digest second;          // parent, referrer
-  uint64_t id = 0;        // or a time, of kind 'k'
+  uint64_t id = 0;        // or a time, of kinds 'k' and 'u'
   std::string text;       // tag, cache key, upload id
 };
 // The rows whose keys begin with the letter `kind`, of those listed at the top. kDataLoss: not such a key.

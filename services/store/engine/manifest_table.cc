@@ -36,6 +36,13 @@ absl::StatusOr<std::optional<ManifestRow>> LockManifest(Transaction& transaction
   return Decode<ManifestRow>(transaction.GetForUpdate(Table::kFacts, keys::Manifest(repository, digest), mode));
 }
 
+absl::Status CountManifest(const Core& core, Transaction& transaction, absl::string_view repository, uint64_t size_bytes, int sign) {
+  transaction.Add(keys::Counter(keys::Count::kManifests), sign);
+  STRATA_ASSIGN_OR_RETURN(const bool is_watched, core.quotas.Watches(transaction, repository));
+  if (!is_watched) return absl::OkStatus();
+  return core.quotas.Charge(transaction, repository, sign * static_cast<int64_t>(size_bytes), sign);
+}
+
 absl::StatusOr<std::optional<TagRow>> FindTag(Reader& reader, absl::string_view repository, absl::string_view tag) {
   return Decode<TagRow>(reader.Get(Table::kFacts, keys::Tag(repository, tag)));
 }

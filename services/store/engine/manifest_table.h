@@ -19,6 +19,9 @@ absl::StatusOr<std::optional<ManifestRow>> FindManifest(Reader& reader, absl::st
 absl::StatusOr<std::optional<ManifestRow>> LockManifest(Transaction& transaction, absl::string_view repository,
                                                         const Digest& digest, LockMode mode);
 
+// The repository comes to have a manifest of this size, or (-1) no longer has it.
+absl::Status CountManifest(const Core& core, Transaction& transaction, absl::string_view repository, uint64_t size_bytes, int sign);
+
 absl::StatusOr<std::optional<TagRow>> FindTag(Reader& reader, absl::string_view repository, absl::string_view tag);
 absl::StatusOr<std::optional<TagRow>> LockTag(Transaction& transaction, absl::string_view repository, absl::string_view tag);
 

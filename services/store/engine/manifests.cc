@@ -92,7 +92,9 @@ class Push {
                             LockManifest(transaction, repository_, digest_, LockMode::kExclusive));
     STRATA_RETURN_IF_ERROR(RequireTargets(transaction));
     if (before) STRATA_RETURN_IF_ERROR(RemoveReferences(transaction, *before));
-    if (!before) transaction.Add(keys::Counter(keys::Count::kManifests), 1);
+    if (!before) {
+      STRATA_RETURN_IF_ERROR(CountManifest(core_, transaction, repository_, row_.size_bytes, 1));
+    }
     STRATA_RETURN_IF_ERROR(PutRows(transaction));
     return PointTags(transaction);
   }
@@ -292,7 +294,7 @@ absl::StatusOr<std::vector<std::string>> Manifests::Delete(absl::string_view rep
     }
     STRATA_RETURN_IF_ERROR(transaction.Delete(Table::kFacts, keys::Manifest(repository, digest)));
     STRATA_RETURN_IF_ERROR(transaction.Delete(Table::kContent, keys::ManifestContent(repository, digest)));
-    transaction.Add(keys::Counter(keys::Count::kManifests), -1);
+    STRATA_RETURN_IF_ERROR(CountManifest(core_, transaction, repository, row->size_bytes, -1));
     STRATA_RETURN_IF_ERROR(EndLeases(core_, transaction, repository, *row));
     const std::string tag_prefix = keys::TagsOfManifest(repository, digest);
     std::vector<std::string> tag_names;

@@ -9,6 +9,7 @@
 #include "absl/strings/str_replace.h"
 #include "absl/time/clock.h"
 #include "lib/base/status.h"
+#include "lib/blobstore/errors.h"
 #include "rocksdb/cache.h"
 #include "rocksdb/filter_policy.h"
 #include "rocksdb/merge_operator.h"
@@ -60,7 +61,7 @@ absl::Status ToStatus(const rocksdb::Status& status) {
   if (status.ok()) return absl::OkStatus();
   const std::string text = status.ToString();
   if (status.IsNoSpace() || status.subcode() == rocksdb::Status::kSpaceLimit) {
-    return absl::ResourceExhaustedError("the disk of the store is full; free space or collect garbage");
+    return blobstore::ExhaustedError(blobstore::Exhausted::kDisk, "the disk of the store is full; free space or collect garbage");
   }
   if (status.IsBusy() || status.IsTimedOut() || status.IsTryAgain() || status.IsDeadlock()) {
     return ConflictError(absl::StrCat("metadata: ", text));

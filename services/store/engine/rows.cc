@@ -8,6 +8,7 @@ namespace strata::store {
 namespace {
 
 constexpr uint8_t kRowVersion = 1;
+constexpr uint8_t kCacheRowVersion = 2;
 constexpr size_t kLeastDigestBytes = 33;
 
 RecordWriter NewRow() {
@@ -180,20 +181,51 @@ absl::StatusOr<ReferrerRow> ReferrerRow::Decode(absl::string_view bytes) {
 }
 
 std::string CacheRow::Encode() const {
-  RecordWriter out = NewRow();
-  out.Time(last_used).U32(static_cast<uint32_t>(needs.size()));
+  RecordWriter out;
+  out.U8(kCacheRowVersion).Time(last_used).U32(value_bytes).U32(static_cast<uint32_t>(needs.size()));
   for (const Digest& digest : needs) out.DigestOf(digest);
   return out.Take();
 }
 
-absl::StatusOr<CacheRow> CacheRow::Decode(absl::string_view bytes) {
+absl::StatusOr<CacheRow> CacheRow::DecodeAny(absl::string_view bytes) {
   RecordReader in(bytes);
   const uint8_t version = in.U8();
   CacheRow row;
   row.last_used = in.Time();
+  if (version == kCacheRowVersion) row.value_bytes = in.U32();
   row.needs.resize(in.Count(kLeastDigestBytes));
   for (Digest& digest : row.needs) digest = in.DigestOf();
-  STRATA_RETURN_IF_ERROR(Check(version, in, "a cache record"));
+  STRATA_RETURN_IF_ERROR(Check(version == kCacheRowVersion ? kRowVersion : version, in, "a cache record"));
+  return row;
+}
+
+absl::StatusOr<CacheRow> CacheRow::Decode(absl::string_view bytes) {
+  if (bytes.empty() || static_cast<uint8_t>(bytes[0]) != kCacheRowVersion) {
+    return absl::DataLossError("metadata is damaged: a row of a cache record has an unknown version");
+  }
+  return DecodeAny(bytes);
+}
+
+std::string ChargedBlobRow::Encode() const { return NewRow().U64(size_bytes).Take(); }
+
+absl::StatusOr<ChargedBlobRow> ChargedBlobRow::Decode(absl::string_view bytes) {
+  RecordReader in(bytes);
+  const uint8_t version = in.U8();
+  ChargedBlobRow row;
+  row.size_bytes = in.U64();
+  STRATA_RETURN_IF_ERROR(Check(version, in, "a blob that the cache needs"));
+  return row;
+}
+
+std::string QuotaRow::Encode() const { return NewRow().U64(max_bytes).U64(max_manifests).Take(); }
+
+absl::StatusOr<QuotaRow> QuotaRow::Decode(absl::string_view bytes) {
+  RecordReader in(bytes);
+  const uint8_t version = in.U8();
+  QuotaRow row;
+  row.max_bytes = in.U64();
+  row.max_manifests = in.U64();
+  STRATA_RETURN_IF_ERROR(Check(version, in, "a quota"));
   return row;
 }
 

@@ -1,4 +1,5 @@
-// What rows hold, and their bytes. Each begins with a version byte (1 now); an unknown one is kDataLoss, never guessed at.
+// What rows hold, and their bytes. Each begins with a version byte (1, of cache records 2); an unknown one is kDataLoss, never
+// guessed at.
 // Value types. Layout: docs/formats/store.md.
 #pragma once
 
@@ -16,7 +17,7 @@
 
 namespace strata::store {
 
-inline constexpr uint32_t kFormatVersion = 1;
+inline constexpr uint32_t kFormatVersion = 2;
 // Blobs up to this size are rows; larger ones are extents.
 inline constexpr uint64_t kMaxInlineBytes = 32 * 1024;
 
@@ -121,10 +122,30 @@ struct ReferrerRow {
 
 struct CacheRow {
   absl::Time last_used;
+  uint32_t value_bytes = 0;
   std::vector<Digest> needs;  // each once
 
   std::string Encode() const;
   static absl::StatusOr<CacheRow> Decode(absl::string_view bytes);
+  // Version 1, of format 1, or 2. Version 1 does not tell value_bytes.
+  static absl::StatusOr<CacheRow> DecodeAny(absl::string_view bytes);
+};
+
+// A blob that some cache record needs, and what it adds to the counter `cache_bytes`.
+struct ChargedBlobRow {
+  uint64_t size_bytes = 0;
+
+  std::string Encode() const;
+  static absl::StatusOr<ChargedBlobRow> Decode(absl::string_view bytes);
+};
+
+// 0: no limit.
+struct QuotaRow {
+  uint64_t max_bytes = 0;
+  uint64_t max_manifests = 0;
+
+  std::string Encode() const;
+  static absl::StatusOr<QuotaRow> Decode(absl::string_view bytes);
 };
 
 }  // namespace strata::store

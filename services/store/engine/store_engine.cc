@@ -12,10 +12,10 @@
 #include "services/store/engine/blobs.h"
 #include "services/store/engine/cache_records.h"
 #include "services/store/engine/extent_files.h"
+#include "services/store/engine/format.h"
 #include "services/store/engine/keyspace.h"
 #include "services/store/engine/listings.h"
 #include "services/store/engine/manifests.h"
-#include "services/store/engine/record.h"
 #include "services/store/engine/rocks_key_value.h"
 #include "services/store/engine/tags.h"
 #include "services/store/gc/collector.h"
@@ -48,35 +48,23 @@ absl::Status SyncDataFolder(const std::string& path) {
   return absl::OkStatus();
 }
 
-absl::Status CheckFormat(KeyValueStore& kv) {
-  STRATA_ASSIGN_OR_RETURN(const std::optional<std::string> row, kv.Get(Table::kFacts, keys::FormatVersion()));
-  if (!row) {
-    return InTransaction(kv, Durability::kSynced, [](Transaction& transaction) {
-      return transaction.Put(Table::kFacts, keys::FormatVersion(), RecordWriter().U32(kFormatVersion).Take());
-    });
-  }
-  RecordReader reader(*row);
-  const uint32_t version = reader.U32();
-  STRATA_RETURN_IF_ERROR(reader.Finish("the format version"));
-  if (version == kFormatVersion) return absl::OkStatus();
-  return absl::FailedPreconditionError(absl::StrCat("the data folder has format ", version, " and this store reads format ",
-                                                    kFormatVersion, "; run the version of Strata that wrote it, or a newer one"));
-}
-
 }  // namespace
 
 // Declared in order of need: each part goes before what it borrows.
 struct StoreEngine::Parts {
   Parts(EngineOptions options_in, const Clock& clock, std::unique_ptr<KeyValueStore> kv_in, std::unique_ptr<ExtentStore> extents_in)
       : options(std::move(options_in)), kv(std::move(kv_in)), extents(std::move(extents_in)), blob_ids(*kv),
-        core{*kv, *extents, clock, options, blob_ids, removal_hold}, uploads(core), blobs(core), manifests(core), tags(core),
-        listings(core), cache(core), collector(core, uploads) {}
+        open_sessions(options.max_sessions, options.max_sessions_a_repository), quotas(*kv),
+        core{*kv, *extents, clock, options, blob_ids, removal_hold, open_sessions, quotas}, uploads(core), blobs(core), manifests(core), tags(core),
+        listings(core), cache(core), collector(core, uploads, cache) {}
 
   const EngineOptions options;
   const std::unique_ptr<KeyValueStore> kv;
   const std::unique_ptr<ExtentStore> extents;
   BlobIds blob_ids;
   RemovalHold removal_hold;
+  OpenSessions open_sessions;
+  Quotas quotas;
   const Core core;
   UploadSessions uploads;
   Blobs blobs;
@@ -92,11 +80,15 @@ absl::StatusOr<std::unique_ptr<StoreEngine>> StoreEngine::Open(EngineOptions opt
   STRATA_RETURN_IF_ERROR(MakeDataFolder(folder));
   STRATA_RETURN_IF_ERROR(CheckRestored(folder));
   STRATA_ASSIGN_OR_RETURN(std::unique_ptr<KeyValueStore> kv, OpenRocksKeyValue(absl::StrCat(folder, "/meta"), options.on_synced_commit));
-  STRATA_RETURN_IF_ERROR(CheckFormat(*kv));
+  if (options.wrap_metadata_for_test) kv = options.wrap_metadata_for_test(std::move(kv));
+  STRATA_RETURN_IF_ERROR(OpenFormat(*kv, [&](absl::string_view step) {
+    if (options.commit_point_for_test) options.commit_point_for_test(step);
+  }));
   STRATA_ASSIGN_OR_RETURN(std::unique_ptr<ExtentStore> extents,
                           OpenExtentFiles(absl::StrCat(folder, "/extents"), options.reserved_bytes, options.on_extent_sync));
   STRATA_RETURN_IF_ERROR(SyncDataFolder(folder));
   auto parts = std::make_unique<Parts>(std::move(options), clock, std::move(kv), std::move(extents));
+  STRATA_RETURN_IF_ERROR(parts->quotas.Load());
   STRATA_RETURN_IF_ERROR(parts->uploads.Recover());
   return std::unique_ptr<StoreEngine>(new StoreEngine(std::move(parts)));
 }
@@ -130,9 +122,10 @@ absl::Status StoreEngine::CancelUpload(const CallContext& context, absl::string_
 absl::StatusOr<std::unique_ptr<blobstore::UploadWriter>> StoreEngine::OpenUpload(const CallContext& context,
                                                                                  absl::string_view repository,
                                                                                  absl::string_view upload_id,
-                                                                                 std::optional<uint64_t> offset_bytes) {
+                                                                                 std::optional<uint64_t> offset_bytes,
+                                                                                 uint64_t incoming_bytes) {
   STRATA_RETURN_IF_ERROR(context.Check());
-  return parts_->uploads.Open(repository, upload_id, offset_bytes);
+  return parts_->uploads.Open(repository, upload_id, offset_bytes, incoming_bytes);
 }
 
 absl::StatusOr<std::unique_ptr<blobstore::BlobReader>> StoreEngine::OpenBlob(const CallContext& context,
@@ -241,9 +234,25 @@ absl::Status StoreEngine::PutRecord(const CallContext& context, absl::string_vie
   return parts_->cache.Put(key, value, needs);
 }
 
-absl::StatusOr<int64_t> StoreEngine::PruneRecords(const CallContext& context, absl::Time unused_since) {
+absl::StatusOr<blobstore::PruneReport> StoreEngine::PruneRecords(const CallContext& context, absl::Time unused_since, bool is_dry_run) {
   STRATA_RETURN_IF_ERROR(context.Check());
-  return parts_->cache.Prune(unused_since);
+  return parts_->cache.Prune(unused_since, is_dry_run);
+}
+
+absl::StatusOr<blobstore::Quota> StoreEngine::SetQuota(const CallContext& context, absl::string_view prefix,
+                                                       const blobstore::QuotaLimits& limits) {
+  STRATA_RETURN_IF_ERROR(context.Check());
+  return parts_->quotas.Set(prefix, limits);
+}
+
+absl::Status StoreEngine::DeleteQuota(const CallContext& context, absl::string_view prefix) {
+  STRATA_RETURN_IF_ERROR(context.Check());
+  return parts_->quotas.Delete(prefix);
+}
+
+absl::StatusOr<std::vector<blobstore::Quota>> StoreEngine::ListQuotas(const CallContext& context) {
+  STRATA_RETURN_IF_ERROR(context.Check());
+  return parts_->quotas.List();
 }
 
 absl::StatusOr<blobstore::StoreStatistics> StoreEngine::GetStatistics(const CallContext& context) {
@@ -259,6 +268,8 @@ absl::StatusOr<blobstore::StoreStatistics> StoreEngine::GetStatistics(const Call
   STRATA_ASSIGN_OR_RETURN(statistics.open_uploads, kv.ReadCounter(keys::Counter(Count::kUploads)));
   STRATA_ASSIGN_OR_RETURN(statistics.cache_records, kv.ReadCounter(keys::Counter(Count::kCacheRecords)));
   STRATA_ASSIGN_OR_RETURN(statistics.quarantined_blobs, kv.ReadCounter(keys::Counter(Count::kQuarantined)));
+  STRATA_ASSIGN_OR_RETURN(statistics.cache_bytes, kv.ReadCounter(keys::Counter(Count::kCacheBytes)));
+  statistics.quota_refusals = parts_->quotas.refusals();
   STRATA_ASSIGN_OR_RETURN(statistics.disk_free_bytes, parts_->extents->FreeBytes());
   return statistics;
 }

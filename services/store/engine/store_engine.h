@@ -19,6 +19,7 @@
 #include "lib/blobstore/admin_store.h"
 #include "lib/blobstore/blob_store.h"
 #include "lib/blobstore/cache_store.h"
+#include "lib/blobstore/quota_store.h"
 #include "lib/blobstore/ref_store.h"
 #include "services/store/engine/core.h"
 
@@ -27,6 +28,7 @@ namespace strata::store {
 class StoreEngine final : public blobstore::BlobStore,
                           public blobstore::RefStore,
                           public blobstore::CacheStore,
+                          public blobstore::QuotaStore,
                           public blobstore::AdminStore {
  public:
   // `clock` outlives the engine. kFailedPrecondition: the folder is in use by another process, or was written by a newer Strata.
@@ -51,7 +53,8 @@ class StoreEngine final : public blobstore::BlobStore,
   absl::Status CancelUpload(const CallContext& context, absl::string_view repository, absl::string_view upload_id) override;
   absl::StatusOr<std::unique_ptr<blobstore::UploadWriter>> OpenUpload(const CallContext& context, absl::string_view repository,
                                                                       absl::string_view upload_id,
-                                                                      std::optional<uint64_t> offset_bytes) override;
+                                                                      std::optional<uint64_t> offset_bytes,
+                                                                      uint64_t incoming_bytes = 0) override;
   absl::StatusOr<std::unique_ptr<blobstore::BlobReader>> OpenBlob(const CallContext& context, absl::string_view repository,
                                                                   const Digest& digest, uint64_t offset_bytes,
                                                                   std::optional<uint64_t> length_bytes) override;
@@ -92,7 +95,14 @@ class StoreEngine final : public blobstore::BlobStore,
   absl::StatusOr<std::string> GetRecord(const CallContext& context, absl::string_view key) override;
   absl::Status PutRecord(const CallContext& context, absl::string_view key, absl::string_view value,
                          absl::Span<const Digest> needs) override;
-  absl::StatusOr<int64_t> PruneRecords(const CallContext& context, absl::Time unused_since) override;
+  absl::StatusOr<blobstore::PruneReport> PruneRecords(const CallContext& context, absl::Time unused_since,
+                                           bool is_dry_run = false) override;
+
+  // QuotaStore.
+  absl::StatusOr<blobstore::Quota> SetQuota(const CallContext& context, absl::string_view prefix,
+                                            const blobstore::QuotaLimits& limits) override;
+  absl::Status DeleteQuota(const CallContext& context, absl::string_view prefix) override;
+  absl::StatusOr<std::vector<blobstore::Quota>> ListQuotas(const CallContext& context) override;
 
   // AdminStore.
   absl::StatusOr<blobstore::StoreStatistics> GetStatistics(const CallContext& context) override;

@@ -35,6 +35,7 @@ absl::StatusOr<GarbageReport> Collector::RunNow() {
 
 absl::Status Collector::HandleAll(bool only_due, GarbageReport* report) {
   STRATA_RETURN_IF_ERROR(sessions_.ExpireIdle().status());
+  STRATA_RETURN_IF_ERROR(cache_.Trim().status());
   // In this order one run sees the consequences of the step before.
   STRATA_RETURN_IF_ERROR(HandleReviews(Review::Kind::kTagHistory, /*only_due=*/true, report));
   STRATA_RETURN_IF_ERROR(HandleReviews(Review::Kind::kLink, only_due, report));
@@ -92,7 +93,7 @@ absl::Status Collector::ReviewLink(const std::string& key, const Review& review)
       if (is_needed) return absl::OkStatus();
     }
     STRATA_RETURN_IF_ERROR(ReviewRepository(core_, transaction, review.repository, /*due_now=*/true));
-    return RemoveLink(transaction, review.repository, review.digest, now);
+    return RemoveLink(core_, transaction, review.repository, review.digest, now);
   });
 }
 

@@ -18,6 +18,7 @@
 #include "absl/status/statusor.h"
 #include "lib/base/mutex.h"
 #include "lib/blobstore/admin_store.h"
+#include "services/store/engine/cache_records.h"
 #include "services/store/engine/core.h"
 #include "services/store/engine/keyspace.h"
 #include "services/store/ingest/upload_sessions.h"
@@ -26,11 +27,11 @@ namespace strata::store {
 
 class Collector {
  public:
-  // Both outlive this object.
-  Collector(const Core& core, UploadSessions& sessions) : core_(core), sessions_(sessions) {}
+  // All outlive this object.
+  Collector(const Core& core, UploadSessions& sessions, CacheRecords& cache) : core_(core), sessions_(sessions), cache_(cache) {}
   ~Collector() { Stop(); }
 
-  // Handles what is due by the clock, idle upload sessions too.
+  // Handles what is due by the clock, idle upload sessions and cache records beyond their budget too.
   absl::StatusOr<blobstore::GarbageReport> RunOnce();
   // The same without waiting for the grace period of blobs that nothing refers to.
   absl::StatusOr<blobstore::GarbageReport> RunNow();
@@ -51,6 +52,7 @@ class Collector {
 
   const Core& core_;
   UploadSessions& sessions_;
+  CacheRecords& cache_;
   Mutex run_mutex_;  // one run at a time
   mutable Mutex mutex_;
   CondVar changed_;

@@ -115,10 +115,39 @@ TEST_F(CollectorTest, CacheRecordsGoByLastUse) {
   ASSERT_OK_AND_ASSIGN(const std::string value, engine_->GetRecord(context_, "used"));
   EXPECT_EQ(value, "2");
   Reopen();
-  ASSERT_OK_AND_ASSIGN(const int64_t removed, engine_->PruneRecords(context_, clock_.Now() - absl::Hours(1)));
-  EXPECT_EQ(removed, 1);
+  ASSERT_OK_AND_ASSIGN(const blobstore::PruneReport removed, engine_->PruneRecords(context_, clock_.Now() - absl::Hours(1)));
+  EXPECT_EQ(removed.records, 1);
   EXPECT_THAT(engine_->GetRecord(context_, "old"), StatusIs(absl::StatusCode::kNotFound, "old"));
   EXPECT_OK(engine_->GetRecord(context_, "used"));
+  EXPECT_EQ(Statistics().cache_records, 1);
+}
+
+TEST_F(CollectorTest, RecordsBeyondTheirBudgetGoThoseUnusedForLongestFirst) {
+  options_.cache_budget_bytes = 250'000;
+  Reopen();
+  const Digest shared = Upload(blobstore::kBuildRepository, MakeContent(100'000, 1));
+  for (const int i : {1, 2, 3}) {
+    clock_.Advance(absl::Minutes(2));
+    const Digest own = Upload(blobstore::kBuildRepository, MakeContent(50'000, 10 + i));
+    ASSERT_OK(engine_->PutRecord(context_, absl::StrCat("record-", i), "v", {shared, own}));
+  }
+  ASSERT_OK(engine_->CollectDue());
+  EXPECT_EQ(Statistics().cache_records, 2);  // 100,000 + 3 × 50,000 and the values are too much
+  EXPECT_EQ(Statistics().cache_bytes, 200'002);
+  EXPECT_THAT(engine_->GetRecord(context_, "record-1"), StatusIs(absl::StatusCode::kNotFound, ""));
+  clock_.Advance(absl::Minutes(2));
+  ASSERT_OK(engine_->GetRecord(context_, "record-2"));
+  clock_.Advance(absl::Minutes(2));
+  ASSERT_OK(engine_->PutRecord(context_, "record-4", std::string(60'000, 'v'), {}));
+  ASSERT_OK(engine_->CollectDue());
+  EXPECT_THAT(engine_->GetRecord(context_, "record-3"), StatusIs(absl::StatusCode::kNotFound, ""));
+  EXPECT_OK(engine_->GetRecord(context_, "record-2"));
+  EXPECT_EQ(Statistics().cache_bytes, 210'001);
+
+  options_.cache_budget_bytes = 0;
+  options_.cache_budget_records = 1;
+  Reopen();
+  ASSERT_OK(engine_->CollectDue());
   EXPECT_EQ(Statistics().cache_records, 1);
 }
 

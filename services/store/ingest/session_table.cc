@@ -37,8 +37,19 @@ absl::StatusOr<SessionRow> LockSession(Transaction& transaction, absl::string_vi
   return Decode(bytes, repository, upload_id);
 }
 
-absl::Status RemoveSessionRows(Transaction& transaction, absl::string_view upload_id, const SessionRow& row) {
+absl::Status PutSessionRows(Transaction& transaction, absl::string_view upload_id, const SessionRow* before, const SessionRow& row) {
+  if (before != nullptr) {
+    STRATA_RETURN_IF_ERROR(transaction.Delete(Table::kFacts, keys::SessionUse(before->last_write, upload_id)));
+  }
+  STRATA_RETURN_IF_ERROR(transaction.Put(Table::kFacts, keys::SessionUse(row.last_write, upload_id), ""));
+  return transaction.Put(Table::kFacts, keys::Session(upload_id), row.Encode());
+}
+
+absl::Status RemoveSessionRows(const Core& core, Transaction& transaction, absl::string_view upload_id, const SessionRow& row) {
+  core.open_sessions.Remove(transaction, row.repository);
+  core.quotas.ReleaseLater(transaction, row.repository, upload_id);
   transaction.Add(keys::Counter(keys::Count::kUploads), -1);
+  STRATA_RETURN_IF_ERROR(transaction.Delete(Table::kFacts, keys::SessionUse(row.last_write, upload_id)));
   STRATA_RETURN_IF_ERROR(transaction.Delete(Table::kFacts, keys::Session(upload_id)));
   if (row.layout != Layout::kInline || row.offset_bytes == 0) return absl::OkStatus();
   return transaction.Delete(Table::kContent, keys::InlineBytes(row.blob_id));

@@ -21,8 +21,10 @@ absl::StatusOr<SessionRow> FindSession(Reader& reader, absl::string_view reposit
 // The same, locked exclusively.
 absl::StatusOr<SessionRow> LockSession(Transaction& transaction, absl::string_view repository, absl::string_view upload_id);
 
+// Puts the row of a session that the caller has locked, and its place in the order of last writes; `before`: the row it replaces.
+absl::Status PutSessionRows(Transaction& transaction, absl::string_view upload_id, const SessionRow* before, const SessionRow& row);
 // Removes a session that the caller has locked, with its inline bytes; the caller decides about its extent.
-absl::Status RemoveSessionRows(Transaction& transaction, absl::string_view upload_id, const SessionRow& row);
+absl::Status RemoveSessionRows(const Core& core, Transaction& transaction, absl::string_view upload_id, const SessionRow& row);
 
 // One writer a session. Thread-safe.
 class SessionClaims {

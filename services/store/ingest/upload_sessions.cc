@@ -9,6 +9,7 @@
 #include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
 #include "lib/base/status.h"
+#include "lib/blobstore/errors.h"
 #include "services/store/engine/blob_table.h"
 #include "services/store/engine/keyspace.h"
 #include "services/store/ingest/upload_content.h"
@@ -48,6 +49,8 @@ absl::Status UploadSessions::Recover() {
   const std::unique_ptr<Cursor> sessions = core_.kv.Scan(Table::kFacts, keys::Sessions());
   for (; sessions->valid(); sessions->Next()) {
     STRATA_ASSIGN_OR_RETURN(const SessionRow row, SessionRow::Decode(sessions->value()));
+    core_.open_sessions.Found(row.repository);
+    core_.quotas.SetReserved(row.repository, keys::TextBehind(keys::Sessions(), sessions->key()), row.offset_bytes);
     const absl::Status cut = CutBehindOffset(core_, row);
     if (cut.ok()) continue;
     if (!absl::IsDataLoss(cut)) return cut;
@@ -61,6 +64,7 @@ absl::StatusOr<std::string> UploadSessions::Start(absl::string_view repository, 
   STRATA_RETURN_IF_ERROR(CheckRepository(repository));
   STRATA_RETURN_IF_ERROR(core_.extents.CheckSpace());
   STRATA_ASSIGN_OR_RETURN(const std::string upload_id, NewUploadId());
+  STRATA_RETURN_IF_ERROR(core_.quotas.CheckNotFull(repository));
   SessionRow row;
   row.repository = std::string(repository);
   STRATA_ASSIGN_OR_RETURN(row.blob_id, core_.blob_ids.Next());
@@ -68,9 +72,10 @@ absl::StatusOr<std::string> UploadSessions::Start(absl::string_view repository, 
   row.checksum_state = PieceChecksums().SaveState();
   row.started = core_.clock.Now();
   row.last_write = row.started;
-  STRATA_RETURN_IF_ERROR(InTransaction(core_.kv, Durability::kSynced, [&](Transaction& transaction) {
+  STRATA_RETURN_IF_ERROR(InTransaction(core_.kv, Durability::kSynced, [&](Transaction& transaction) -> absl::Status {
+    STRATA_RETURN_IF_ERROR(core_.open_sessions.Add(transaction, repository));
     transaction.Add(keys::Counter(keys::Count::kUploads), 1);
-    return transaction.Put(Table::kFacts, keys::Session(upload_id), row.Encode());
+    return PutSessionRows(transaction, upload_id, nullptr, row);
   }));
   core_.AtCommitPoint("upload.started");
   return upload_id;
@@ -97,7 +102,7 @@ absl::Status UploadSessions::Discard(absl::string_view repository, absl::string_
     doomed.reset();
     STRATA_ASSIGN_OR_RETURN(const SessionRow row, LockSession(transaction, repository, upload_id));
     if (idle_since && row.last_write >= *idle_since) return absl::OkStatus();
-    STRATA_RETURN_IF_ERROR(RemoveSessionRows(transaction, upload_id, row));
+    STRATA_RETURN_IF_ERROR(RemoveSessionRows(core_, transaction, upload_id, row));
     STRATA_RETURN_IF_ERROR(transaction.Put(Table::kFacts, keys::DoomedExtent(row.blob_id), ""));
     doomed = row.blob_id;
     return absl::OkStatus();
@@ -110,32 +115,44 @@ absl::Status UploadSessions::Discard(absl::string_view repository, absl::string_
 
 absl::StatusOr<std::unique_ptr<blobstore::UploadWriter>> UploadSessions::Open(absl::string_view repository,
                                                                               absl::string_view upload_id,
-                                                                              std::optional<uint64_t> offset_bytes) {
+                                                                              std::optional<uint64_t> offset_bytes,
+                                                                              uint64_t incoming_bytes) {
   STRATA_RETURN_IF_ERROR(FindSession(core_.kv, repository, upload_id).status());
   STRATA_ASSIGN_OR_RETURN(SessionClaims::Claim claim, claims_.Take(upload_id));
   STRATA_ASSIGN_OR_RETURN(SessionRow row, FindSession(core_.kv, repository, upload_id));
   if (offset_bytes && *offset_bytes != row.offset_bytes) {
-    return absl::OutOfRangeError(absl::StrCat("upload \"", upload_id, "\" holds ", row.offset_bytes,
-                                              " bytes; a write must start there, not at ", *offset_bytes));
+    return blobstore::WrongOffsetError(row.offset_bytes, absl::StrCat("upload \"", upload_id, "\" holds ", row.offset_bytes,
+                                                                      " bytes; a write must start there, not at ", *offset_bytes));
+  }
+  if (incoming_bytes > 0) {
+    const absl::Status fits = core_.quotas.Reserve(repository, upload_id, row.offset_bytes + incoming_bytes);
+    if (!fits.ok()) return Annotate(fits, absl::StrCat("upload \"", upload_id, "\""));
   }
   absl::StatusOr<std::unique_ptr<UploadContent>> content = UploadContent::Open(core_, slots_, row);
-  if (!content.ok()) return Annotate(content.status(), absl::StrCat("upload \"", upload_id, "\""));
+  if (!content.ok()) {
+    core_.quotas.SetReserved(repository, upload_id, row.offset_bytes);
+    return Annotate(content.status(), absl::StrCat("upload \"", upload_id, "\""));
+  }
   return NewUploadWriter(core_, std::move(claim), std::string(upload_id), std::move(row), *std::move(content));
 }
 
 absl::StatusOr<int> UploadSessions::ExpireIdle() {
   const absl::Time idle_since = core_.clock.Now() - core_.options.session_ttl;
   int expired = 0;
-  const std::unique_ptr<Cursor> sessions = core_.kv.Scan(Table::kFacts, keys::Sessions());
-  for (; sessions->valid(); sessions->Next()) {
-    STRATA_ASSIGN_OR_RETURN(const SessionRow row, SessionRow::Decode(sessions->value()));
-    const std::string upload_id = keys::TextBehind(keys::Sessions(), sessions->key());
-    if (row.last_write >= idle_since || claims_.IsTaken(upload_id)) continue;
-    const absl::Status status = Discard(row.repository, upload_id, idle_since);
+  const std::unique_ptr<Cursor> uses = core_.kv.Scan(Table::kFacts, keys::SessionUses());
+  for (; uses->valid(); uses->Next()) {
+    STRATA_ASSIGN_OR_RETURN(const auto use, keys::ParseUse(uses->key()));
+    if (use.first >= idle_since) break;
+    if (claims_.IsTaken(use.second)) continue;
+    STRATA_ASSIGN_OR_RETURN(const std::optional<std::string> bytes, core_.kv.Get(Table::kFacts, keys::Session(use.second)));
+    // Ended since the scan began.
+    if (!bytes) continue;
+    STRATA_ASSIGN_OR_RETURN(const SessionRow row, SessionRow::Decode(*bytes));
+    const absl::Status status = Discard(row.repository, use.second, idle_since);
     if (!status.ok() && !absl::IsNotFound(status)) return status;
     ++expired;
   }
-  STRATA_RETURN_IF_ERROR(sessions->status());
+  STRATA_RETURN_IF_ERROR(uses->status());
   return expired;
 }
 

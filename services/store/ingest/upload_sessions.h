@@ -26,7 +26,7 @@ class UploadSessions {
   absl::StatusOr<blobstore::UploadInfo> Get(absl::string_view repository, absl::string_view upload_id);
   absl::Status Cancel(absl::string_view repository, absl::string_view upload_id);
   absl::StatusOr<std::unique_ptr<blobstore::UploadWriter>> Open(absl::string_view repository, absl::string_view upload_id,
-                                                                std::optional<uint64_t> offset_bytes);
+                                                                std::optional<uint64_t> offset_bytes, uint64_t incoming_bytes);
 
   // Discards sessions that nobody wrote to for EngineOptions::session_ttl; returns how many.
   absl::StatusOr<int> ExpireIdle();

@@ -1,6 +1,8 @@
 // Uploads through the whole engine: resuming, committing, refusing, one copy of equal content.
 #include <thread>
 
+#include "lib/blobstore/errors.h"
+#include "services/store/engine/counting_key_value.h"
 #include "services/store/engine/engine_testing.h"
 
 namespace strata::store {
@@ -229,6 +231,60 @@ TEST_F(UploadTest, ASessionWhoseBytesAreLostIsGoneNotBroken) {
   testing::WriteFile(Extents()[0], "short");
   Reopen();
   EXPECT_THAT(engine_->GetUpload(context_, "team/app", id), StatusIs(absl::StatusCode::kNotFound, id));
+}
+
+// Upload sessions in numbers, on metadata that counts what is read.
+class ManySessionsTest : public UploadTest {
+ protected:
+  ManySessionsTest() {
+    options_.wrap_metadata_for_test = [this](std::unique_ptr<KeyValueStore> inner) {
+      auto counting = std::make_unique<CountingKeyValue>(std::move(inner));
+      rows_ = counting.get();
+      return counting;
+    };
+    Reopen();
+  }
+  CountingKeyValue* rows_ = nullptr;
+};
+
+TEST_F(ManySessionsTest, ExpiryCostsWhatItExpires) {
+  const std::string old = Start();
+  clock_.Advance(absl::Hours(23));
+  for (int i = 0; i < 500; ++i) Start();
+  clock_.Advance(absl::Hours(2));
+  rows_->TakeRowsRead();
+  ASSERT_OK(engine_->CollectDue());
+  EXPECT_LT(rows_->TakeRowsRead(), 20);
+  EXPECT_THAT(engine_->GetUpload(context_, "team/app", old), StatusIs(absl::StatusCode::kNotFound, old));
+  EXPECT_EQ(Statistics().open_uploads, 500);
+}
+
+TEST_F(ManySessionsTest, AClientThatOpensThousandsIsStoppedAndLeavesNothing) {
+  options_.max_sessions_a_repository = 1000;
+  options_.max_sessions = 1100;
+  Reopen();
+  std::vector<std::string> ids;
+  for (int i = 0; i < 1000; ++i) ids.push_back(Start());
+  const absl::Status refused = engine_->StartUpload(context_, "team/app", DigestAlgorithm::kSha256).status();
+  EXPECT_THAT(refused, StatusIs(absl::StatusCode::kResourceExhausted, "repository \"team/app\" has 1000 unfinished uploads"));
+  EXPECT_EQ(blobstore::WhatIsExhausted(refused), blobstore::Exhausted::kUploads);
+  for (int i = 0; i < 100; ++i) EXPECT_OK(engine_->StartUpload(context_, absl::StrCat("other/", i), DigestAlgorithm::kSha256));
+  EXPECT_THAT(engine_->StartUpload(context_, "another", DigestAlgorithm::kSha256),
+              StatusIs(absl::StatusCode::kResourceExhausted, "--max-uploads"));
+  // Places come free by cancelling, by committing, and by a commit that is refused; and are counted anew after a restart.
+  ASSERT_OK(engine_->CancelUpload(context_, "team/app", ids[0]));
+  ASSERT_OK(OpenAt(ids[1], 0)->Commit(Digest::Of("")));
+  EXPECT_THAT(OpenAt(ids[2], 0)->Commit(Digest::Of("x")), StatusIs(absl::StatusCode::kInvalidArgument, ""));
+  Reopen();
+  for (int i = 0; i < 3; ++i) Start();
+  EXPECT_THAT(engine_->StartUpload(context_, "team/app", DigestAlgorithm::kSha256),
+              StatusIs(absl::StatusCode::kResourceExhausted, "unfinished"));
+  clock_.Advance(absl::Hours(25));
+  ASSERT_OK(engine_->CollectDue());
+  EXPECT_EQ(Statistics().open_uploads, 0);
+  for (const char* prefix : {"U", "u"}) EXPECT_FALSE(rows_->Scan(Table::kFacts, prefix, "")->valid()) << prefix;
+  EXPECT_TRUE(Extents().empty());
+  Start();
 }
 
 }  // namespace

@@ -23,11 +23,13 @@ class SessionWriter final : public blobstore::UploadWriter {
   ~SessionWriter() override {
     // A client that vanished: keep what came, so that it can go on from there.
     if (state_ == State::kOpen) Flush().IgnoreError();
+    SettleReservation();
   }
 
   absl::Status Write(absl::string_view data) override {
     STRATA_RETURN_IF_ERROR(CheckOpen());
-    const absl::Status status = content_->Write(data);
+    absl::Status status = core_.quotas.Reserve(row_.repository, upload_id_, content_->size_bytes() + data.size());
+    if (status.ok()) status = content_->Write(data);
     if (status.ok()) return status;
     const absl::Status failed = Fail(status);
     CutUnrecorded();
@@ -60,6 +62,12 @@ class SessionWriter final : public blobstore::UploadWriter {
 
  private:
   enum class State { kOpen, kFailed, kEnded };
+
+  // The session holds what is recorded, or is gone.
+  void SettleReservation() {
+    const absl::StatusOr<SessionRow> session = FindSession(core_.kv, row_.repository, upload_id_);
+    core_.quotas.SetReserved(row_.repository, upload_id_, session.ok() ? session->offset_bytes : 0);
+  }
 
   absl::Status CheckOpen() const {
     if (state_ == State::kOpen) return absl::OkStatus();
@@ -109,7 +117,7 @@ class SessionWriter final : public blobstore::UploadWriter {
     next.last_write = core_.clock.Now();
     STRATA_RETURN_IF_ERROR(InTransaction(core_.kv, Durability::kSynced, [&](Transaction& transaction) -> absl::Status {
       STRATA_RETURN_IF_ERROR(LockSession(transaction, row_.repository, upload_id_).status());
-      STRATA_RETURN_IF_ERROR(transaction.Put(Table::kFacts, keys::Session(upload_id_), next.Encode()));
+      STRATA_RETURN_IF_ERROR(PutSessionRows(transaction, upload_id_, &row_, next));
       if (next.layout == Layout::kInline) {
         return transaction.Put(Table::kContent, keys::InlineBytes(next.blob_id), content_->inline_bytes());
       }
@@ -142,7 +150,8 @@ class SessionWriter final : public blobstore::UploadWriter {
       STRATA_RETURN_IF_ERROR(EnterRepository(core_, transaction, row_.repository));
       STRATA_ASSIGN_OR_RETURN(const std::optional<BlobRow> existing, LockBlob(transaction, digest, LockMode::kExclusive));
       STRATA_ASSIGN_OR_RETURN(const SessionRow session, LockSession(transaction, row_.repository, upload_id_));
-      STRATA_RETURN_IF_ERROR(RemoveSessionRows(transaction, upload_id_, session));
+      STRATA_RETURN_IF_ERROR(core_.quotas.Spend(transaction, upload_id_));
+      STRATA_RETURN_IF_ERROR(RemoveSessionRows(core_, transaction, upload_id_, session));
       has_copy = IsServed(existing);
       if (existing && existing->is_quarantined) {
         STRATA_RETURN_IF_ERROR(RemoveBlobRows(transaction, digest, *existing));
@@ -182,7 +191,7 @@ class SessionWriter final : public blobstore::UploadWriter {
     content_.reset();
     STRATA_RETURN_IF_ERROR(InTransaction(core_.kv, Durability::kSynced, [&](Transaction& transaction) -> absl::Status {
       STRATA_ASSIGN_OR_RETURN(const SessionRow session, LockSession(transaction, row_.repository, upload_id_));
-      STRATA_RETURN_IF_ERROR(RemoveSessionRows(transaction, upload_id_, session));
+      STRATA_RETURN_IF_ERROR(RemoveSessionRows(core_, transaction, upload_id_, session));
       return transaction.Put(Table::kFacts, keys::DoomedExtent(row_.blob_id), "");
     }));
     return RemoveDoomedExtent(core_, row_.blob_id).status();

@@ -27,6 +27,8 @@ class AdminService final : public v1::AdminService::Service {
     response->set_tags(statistics->tags);
     response->set_open_uploads(statistics->open_uploads);
     response->set_cache_records(statistics->cache_records);
+    response->set_cache_bytes(statistics->cache_bytes);
+    response->set_quota_refusals(statistics->quota_refusals);
     response->set_disk_free_bytes(statistics->disk_free_bytes);
     response->set_quarantined_blobs(statistics->quarantined_blobs);
     return grpc::Status::OK;

@@ -38,9 +38,11 @@ class CacheService final : public v1::CacheService::Service {
                             v1::PruneRecordsResponse* response) override {
     const ServerCall call(watcher_, *server);
     if (!request->has_unused_since()) return ToGrpc(absl::InvalidArgumentError("unused_since is missing"));
-    const absl::StatusOr<int64_t> removed = cache_.PruneRecords(call.context(), rpc::ToTime(request->unused_since()));
-    if (removed.ok()) response->set_removed(*removed);
-    return ToGrpc(removed.status());
+    const auto report = cache_.PruneRecords(call.context(), rpc::ToTime(request->unused_since()), request->dry_run());
+    if (!report.ok()) return ToGrpc(report.status());
+    response->set_removed(report->records);
+    response->set_removed_bytes(report->bytes);
+    return grpc::Status::OK;
   }
 
  private:

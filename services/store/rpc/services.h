@@ -9,6 +9,7 @@
 #include "lib/blobstore/admin_store.h"
 #include "lib/blobstore/blob_store.h"
 #include "lib/blobstore/cache_store.h"
+#include "lib/blobstore/quota_store.h"
 #include "lib/blobstore/ref_store.h"
 
 namespace grpc {
@@ -29,6 +30,7 @@ std::unique_ptr<grpc::Service> NewBlobService(blobstore::BlobStore& blobs, rpc::
                                               const StreamLimits& limits = {});
 std::unique_ptr<grpc::Service> NewManifestService(blobstore::RefStore& refs, rpc::CallWatcher& watcher);
 std::unique_ptr<grpc::Service> NewCacheService(blobstore::CacheStore& cache, rpc::CallWatcher& watcher);
+std::unique_ptr<grpc::Service> NewQuotaService(blobstore::QuotaStore& quotas, rpc::CallWatcher& watcher);
 std::unique_ptr<grpc::Service> NewAdminService(blobstore::AdminStore& admin, rpc::CallWatcher& watcher);
 
 }  // namespace strata::store

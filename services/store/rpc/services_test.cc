@@ -32,6 +32,7 @@ class ServedStore {
     services_.push_back(NewBlobService(memory, watcher_, limits));
     services_.push_back(NewManifestService(memory, watcher_));
     services_.push_back(NewCacheService(memory, watcher_));
+    services_.push_back(NewQuotaService(memory, watcher_));
     services_.push_back(NewAdminService(memory, watcher_));
     Start(listen);
   }
@@ -75,6 +76,7 @@ class ClientEnvironment final : public blobstore::ContractEnvironment {
   blobstore::RefStore& refs() override { return *client_; }
   blobstore::CacheStore& cache() override { return *client_; }
   blobstore::AdminStore& admin() override { return *client_; }
+  blobstore::QuotaStore& quotas() override { return *client_; }
   void AdvanceClock(absl::Duration by) override { store_.clock.Advance(by); }
 
  private:

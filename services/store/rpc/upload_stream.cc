@@ -39,8 +39,9 @@ absl::Status ReceiveUpload(blobstore::BlobStore& blobs, const rpc::ServerCall& c
   if (header.offset_bytes() != -1) {
     STRATA_ASSIGN_OR_RETURN(offset, ParseSize("offset_bytes", header.offset_bytes()));
   }
+  STRATA_ASSIGN_OR_RETURN(const uint64_t incoming, ParseSize("incoming_bytes", header.incoming_bytes()));
   STRATA_ASSIGN_OR_RETURN(const std::unique_ptr<blobstore::UploadWriter> writer,
-                          blobs.OpenUpload(context, header.repository(), header.upload_id(), offset));
+                          blobs.OpenUpload(context, header.repository(), header.upload_id(), offset, incoming));
   if (!offset) {
     STRATA_ASSIGN_OR_RETURN(const blobstore::UploadInfo info, blobs.GetUpload(context, header.repository(), header.upload_id()));
     offset = info.offset_bytes;

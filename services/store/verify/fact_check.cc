@@ -208,16 +208,30 @@ class FactCheck {
       const bool needs = row && std::find(row->needs.begin(), row->needs.end(), key.digest) != row->needs.end();
       return needs ? absl::OkStatus() : Report("need of a cache record that does not exist", Subject(key), kReport);
     }));
-    return Each(Table::kContent, 'v', [this](const KeyParts& key, absl::string_view) {
+    STRATA_RETURN_IF_ERROR(Each(Table::kFacts, 'd', [this](const KeyParts& key, absl::string_view value) -> absl::Status {
+      const absl::StatusOr<ChargedBlobRow> row = ChargedBlobRow::Decode(value);
+      if (!row.ok()) return Unreadable(key, row.status());
+      cache_bytes_ += static_cast<int64_t>(row->size_bytes);
+      STRATA_ASSIGN_OR_RETURN(const bool is_needed, HasRows(facts_, keys::CacheNeeds(key.digest)));
+      return is_needed ? absl::OkStatus() : Report("blob charged to the cache that no record needs", Subject(key), kReport);
+    }));
+    return Each(Table::kContent, 'v', [this](const KeyParts& key, absl::string_view value) {
+      cache_bytes_ += static_cast<int64_t>(value.size());
       return Want(keys::CacheRecord(key.text), "value of a cache record that does not exist", key);
     });
   }
 
   absl::Status CheckSessions() {
-    return Each(Table::kFacts, 'U', [this](const KeyParts& key, absl::string_view value) -> absl::Status {
+    STRATA_RETURN_IF_ERROR(Each(Table::kFacts, 'U', [this](const KeyParts& key, absl::string_view value) -> absl::Status {
       ++uploads_;
-      const absl::Status readable = SessionRow::Decode(value).status();
-      return readable.ok() ? absl::OkStatus() : Unreadable(key, readable);
+      const absl::StatusOr<SessionRow> row = SessionRow::Decode(value);
+      if (!row.ok()) return Unreadable(key, row.status());
+      return Want(keys::SessionUse(row->last_write, key.text), "upload session without its last write", key);
+    }));
+    return Each(Table::kFacts, 'u', [this](const KeyParts& key, absl::string_view) -> absl::Status {
+      STRATA_ASSIGN_OR_RETURN(const std::optional<SessionRow> row, Find<SessionRow>(keys::Session(key.text)));
+      if (row && EncodeTime(row->last_write) == key.id) return absl::OkStatus();
+      return Report("last write of an upload session that does not exist", Subject(key), kReport);
     });
   }
 
@@ -226,7 +240,7 @@ class FactCheck {
     const std::pair<Count, int64_t> counted[] = {
         {Count::kBlobs, totals_.blobs}, {Count::kBlobBytes, totals_.blob_bytes}, {Count::kRepositories, repositories_},
         {Count::kManifests, manifests_}, {Count::kTags, tags_}, {Count::kUploads, uploads_}, {Count::kCacheRecords, records_},
-        {Count::kQuarantined, notes_}};
+        {Count::kCacheBytes, cache_bytes_},         {Count::kQuarantined, notes_}};
     for (const auto& [count, want] : counted) {
       STRATA_ASSIGN_OR_RETURN(const int64_t value, CounterIn(facts_, keys::Counter(count)));
       if (value == want) continue;
@@ -244,6 +258,7 @@ class FactCheck {
   int64_t tags_ = 0;
   int64_t uploads_ = 0;
   int64_t records_ = 0;
+  int64_t cache_bytes_ = 0;
 };
 
 }  // namespace
