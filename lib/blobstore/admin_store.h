@@ -22,17 +22,28 @@ struct StoreStatistics {
   int64_t quota_refusals = 0;  // since the store was started
 };
 
+struct CollectOptions {
+  bool dry_run = false;  // tell what would go, and change nothing
+};
+
 struct GarbageReport {
   int64_t blobs_removed = 0;
-  int64_t bytes_reclaimed = 0;
+  int64_t bytes_reclaimed = 0;     // on the disk, of extents and small blobs that are gone; of a dry run: their sizes
+  int64_t manifests_removed = 0;   // followed an index or a subject that was deleted
+  // Nothing refers to these either, but a lease or the grace period holds them; a later run takes them. A blob counts for each
+  // repository that leases it.
+  int64_t blobs_later = 0;
+  int64_t bytes_later = 0;
+  int64_t objects_examined = 0;    // entries of the queue that were looked at: what the run cost
 };
 
 class AdminStore {
  public:
   virtual ~AdminStore() = default;
   virtual absl::StatusOr<StoreStatistics> GetStatistics(const CallContext& context) = 0;
-  // Removes what nothing refers to, at once instead of after the grace period.
-  virtual absl::StatusOr<GarbageReport> CollectGarbage(const CallContext& context) = 0;
+  // Removes what nothing refers to, at once instead of after the grace period; leases hold, and so do manifests in their grace period.
+  // kCancelled and kDeadlineExceeded leave the rest to a later run.
+  virtual absl::StatusOr<GarbageReport> CollectGarbage(const CallContext& context, const CollectOptions& options = {}) = 0;
 };
 
 }  // namespace strata::blobstore

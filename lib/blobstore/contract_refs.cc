@@ -125,6 +125,79 @@ TEST_P(StoreContractTest, AnIndexNeedsItsChildrenAndKeepsThem) {
   ASSERT_OK(refs().DeleteManifest(context_, "app", a.digest));
 }
 
+TEST_P(StoreContractTest, ChildrenOfADeletedIndexFollowIt) {
+  const Image orphan = Push("app", {}, 43);
+  const Image tagged = Push("app", {"kept"}, 44);
+  const Image shared = Push("app", {}, 45);
+  const Image never_a_child = Push("app", {}, 46);
+  ASSERT_OK_AND_ASSIGN(const PutManifestResult index, PutIndex("app", {orphan, tagged, shared}, {"all"}));
+  ASSERT_OK(PutIndex("app", {shared}, {"other"}));
+  const std::string subject = absl::StrCat(R"(,"subject":)", DescriptorJson(oci::kOciManifest, orphan.digest, 1));
+  const Image signature = Push("app", {}, 47, subject);
+  AdvanceClock(absl::Hours(100));
+  ASSERT_OK(refs().DeleteManifest(context_, "app", index.digest));
+  ASSERT_OK_AND_ASSIGN(const GarbageReport at_once, admin().CollectGarbage(context_));
+  EXPECT_EQ(at_once.manifests_removed, 0);
+  AdvanceClock(absl::Hours(25));
+  ASSERT_OK_AND_ASSIGN(const GarbageReport dry, admin().CollectGarbage(context_, {.dry_run = true}));
+  EXPECT_EQ(dry.manifests_removed, 1);
+  EXPECT_OK(refs().GetManifest(context_, "app", By(orphan.digest)));
+  ASSERT_OK_AND_ASSIGN(const GarbageReport report, admin().CollectGarbage(context_));
+  EXPECT_EQ(report.manifests_removed, 1);
+  EXPECT_THAT(refs().GetManifest(context_, "app", By(orphan.digest)), StatusIs(kNotFound, ""));
+  for (const Image* kept : {&tagged, &shared, &never_a_child, &signature}) {
+    EXPECT_OK(refs().GetManifest(context_, "app", By(kept->digest)));
+  }
+  // The signature follows what it signed.
+  AdvanceClock(absl::Hours(25));
+  ASSERT_OK(admin().CollectGarbage(context_));
+  EXPECT_THAT(refs().GetManifest(context_, "app", By(signature.digest)), StatusIs(kNotFound, ""));
+}
+
+TEST_P(StoreContractTest, AChildPushedAgainStandsOnItsOwn) {
+  const Image child = Push("app", {}, 48);
+  ASSERT_OK_AND_ASSIGN(const PutManifestResult index, PutIndex("app", {child}));
+  ASSERT_OK(refs().DeleteManifest(context_, "app", index.digest));
+  AdvanceClock(absl::Hours(12));
+  Push("app", {}, 48);
+  AdvanceClock(absl::Hours(13));
+  ASSERT_OK(admin().CollectGarbage(context_));
+  AdvanceClock(absl::Hours(100));
+  ASSERT_OK(admin().CollectGarbage(context_));
+  EXPECT_OK(refs().GetManifest(context_, "app", By(child.digest)));
+}
+
+TEST_P(StoreContractTest, ADryRunTellsWhatACollectionDoes) {
+  const Image image = Push("app", {"v"}, 49);
+  Upload("app", "leased");
+  ASSERT_OK(refs().DeleteManifest(context_, "app", image.digest));
+  AdvanceClock(absl::Hours(25));
+  const Digest leased = Upload("app", "leased");
+  ASSERT_OK_AND_ASSIGN(const GarbageReport dry, admin().CollectGarbage(context_, {.dry_run = true}));
+  EXPECT_TRUE(Has("app", leased));
+  ASSERT_OK_AND_ASSIGN(const StoreStatistics before, admin().GetStatistics(context_));
+  EXPECT_EQ(before.blobs, 3);
+  ASSERT_OK_AND_ASSIGN(const GarbageReport report, admin().CollectGarbage(context_));
+  EXPECT_EQ(dry.blobs_removed, 2);
+  EXPECT_EQ(report.blobs_removed, 2);
+  EXPECT_GE(dry.bytes_reclaimed, 50064);
+  EXPECT_GE(report.bytes_reclaimed, dry.bytes_reclaimed);
+  EXPECT_EQ(dry.blobs_later, 1);
+  EXPECT_EQ(report.blobs_later, 1);
+  EXPECT_EQ(report.bytes_later, 6);
+  ASSERT_OK_AND_ASSIGN(const StoreStatistics after, admin().GetStatistics(context_));
+  EXPECT_EQ(after.blobs, 1);
+}
+
+TEST_P(StoreContractTest, WhoWasToldOfABlobFindsItAtItsManifest) {
+  const Digest config = Upload("app", "config");
+  AdvanceClock(absl::Hours(20));
+  ASSERT_TRUE(Has("app", config));  // HEAD, so that it is not pushed again
+  AdvanceClock(absl::Hours(20));
+  ASSERT_OK(admin().CollectGarbage(context_));
+  EXPECT_OK(refs().PutManifest(context_, "app", oci::kOciManifest, ImageJson(config, config), {}));
+}
+
 TEST_P(StoreContractTest, DeletingAManifestTakesItsTags) {
   const Image image = Push("app", {"v1", "v2"}, 23);
   Push("app", {"other"}, 24);

@@ -83,7 +83,7 @@ class MemoryStore final : public BlobStore, public RefStore, public CacheStore, 
   absl::StatusOr<std::vector<Quota>> ListQuotas(const CallContext& context) override;
 
   absl::StatusOr<StoreStatistics> GetStatistics(const CallContext& context) override;
-  absl::StatusOr<GarbageReport> CollectGarbage(const CallContext& context) override;
+  absl::StatusOr<GarbageReport> CollectGarbage(const CallContext& context, const CollectOptions& options = {}) override;
 
   // The blob is gone as if its disk had lost it; links and records stay.
   void LoseBlobForTest(const Digest& digest);
@@ -109,6 +109,12 @@ class MemoryStore final : public BlobStore, public RefStore, public CacheStore, 
     std::map<Digest, ManifestRow> manifests;
     std::map<std::string, TagEntry> tags;
   };
+  // What CollectGarbage works on, by itself: a dry run takes a copy.
+  struct Contents {
+    std::map<Digest, Content> blobs;
+    std::map<std::string, Repository> repositories;
+    std::map<std::pair<std::string, Digest>, absl::Time> orphans;  // manifests that lost what named them, and when
+  };
   struct Record {
     std::string value;
     std::vector<Digest> needs;
@@ -128,6 +134,12 @@ class MemoryStore final : public BlobStore, public RefStore, public CacheStore, 
   // Points the tag of a known repository at the manifest, or removes it (`digest` absent).
   void MoveTag(absl::string_view repository, const std::string& tag, TagChange change, const std::optional<Digest>& digest)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // Notes what an index or subject that goes leaves behind.
+  static void Orphan(const Repository& there, const std::string& repository, const ManifestRow& gone, absl::Time now,
+                     std::map<std::pair<std::string, Digest>, absl::Time>* orphans);
+  // Whether a tag, an index or a living subject keeps the manifest.
+  static bool IsNamed(const Repository& there, const ManifestRow& manifest);
+  GarbageReport Collect(Contents* contents) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   // What `manifest` names and `repository` lacks, as text.
   std::vector<std::string> Missing(absl::string_view repository, const oci::Manifest& manifest)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
@@ -148,6 +160,7 @@ class MemoryStore final : public BlobStore, public RefStore, public CacheStore, 
   std::map<std::string, std::shared_ptr<Upload>> uploads_ ABSL_GUARDED_BY(mutex_);  // shared with the writer
   std::map<std::string, QuotaLimits> quotas_ ABSL_GUARDED_BY(mutex_);
   int64_t quota_refusals_ ABSL_GUARDED_BY(mutex_) = 0;
+  std::map<std::pair<std::string, Digest>, absl::Time> orphans_ ABSL_GUARDED_BY(mutex_);  // manifests that lost what named them
   std::map<std::string, Record> records_ ABSL_GUARDED_BY(mutex_);
 };
 

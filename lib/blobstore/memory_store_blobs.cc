@@ -226,6 +226,11 @@ absl::StatusOr<std::vector<std::optional<uint64_t>>> MemoryStore::StatBlobs(cons
   MutexLock lock(mutex_);
   for (const Digest& digest : digests) {
     const Content* content = FindBlob(repository, digest);
+    Repository* there = FindRepository(repository);
+    // Who is told that the blob is there may count on it.
+    if (content != nullptr && there != nullptr && there->links.at(digest) + kLease / 2 < clock_.Now()) {
+      there->links[digest] = clock_.Now();
+    }
     sizes.push_back(content == nullptr ? std::nullopt : std::optional<uint64_t>((*content)->size()));
   }
   return sizes;

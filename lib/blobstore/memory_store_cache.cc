@@ -92,32 +92,86 @@ absl::StatusOr<StoreStatistics> MemoryStore::GetStatistics(const CallContext& co
   return statistics;
 }
 
-absl::StatusOr<GarbageReport> MemoryStore::CollectGarbage(const CallContext& context) {
-  STRATA_RETURN_IF_ERROR(context.Check());
-  MutexLock lock(mutex_);
+void MemoryStore::Orphan(const Repository& there, const std::string& repository, const ManifestRow& gone, absl::Time now,
+                         std::map<std::pair<std::string, Digest>, absl::Time>* orphans) {
+  for (const oci::Descriptor& child : gone.parsed.manifests) (*orphans)[{repository, child.digest}] = now;
+  for (const auto& [digest, row] : there.manifests) {
+    if (row.parsed.subject && row.parsed.subject->digest == gone.stored.digest) (*orphans)[{repository, digest}] = now;
+  }
+}
+
+bool MemoryStore::IsNamed(const Repository& there, const ManifestRow& manifest) {
+  const Digest& digest = manifest.stored.digest;
+  for (const auto& [name, tag] : there.tags) {
+    if (tag.digest == digest) return true;
+  }
+  for (const auto& [parent, row] : there.manifests) {
+    for (const oci::Descriptor& child : row.parsed.manifests) {
+      if (child.digest == digest) return true;
+    }
+  }
+  return manifest.parsed.subject && there.manifests.contains(manifest.parsed.subject->digest);
+}
+
+GarbageReport MemoryStore::Collect(Contents* contents) {
+  GarbageReport report;
+  const absl::Time now = clock_.Now();
+  const absl::Time lease_end = now - kLease;
+  std::map<std::pair<std::string, Digest>, absl::Time> left;
+  for (const auto& [orphan, since] : contents->orphans) {
+    ++report.objects_examined;
+    if (since > lease_end) {
+      left[orphan] = since;
+      continue;
+    }
+    const auto there = contents->repositories.find(orphan.first);
+    if (there == contents->repositories.end()) continue;
+    const auto row = there->second.manifests.find(orphan.second);
+    if (row == there->second.manifests.end() || row->second.stored.pushed > lease_end || IsNamed(there->second, row->second)) continue;
+    Orphan(there->second, orphan.first, row->second, now, &left);
+    there->second.manifests.erase(row);
+    ++report.manifests_removed;
+  }
+  contents->orphans = std::move(left);
   std::set<Digest> needed;
   for (const auto& [key, record] : records_) needed.insert(record.needs.begin(), record.needs.end());
   std::set<Digest> kept = needed;
-  const absl::Time lease_end = clock_.Now() - kLease;
-  for (auto& [name, repository] : repositories_) {
+  for (auto& [name, repository] : contents->repositories) {
     std::set<Digest> named = name == kBuildRepository ? needed : std::set<Digest>();
     for (const auto& [digest, row] : repository.manifests) {
       if (row.parsed.config) named.insert(row.parsed.config->digest);
       for (const oci::Descriptor& layer : row.parsed.layers) named.insert(layer.digest);
     }
     std::erase_if(repository.links, [&](const auto& link) {
-      return link.second <= lease_end && !named.contains(link.first);
+      if (named.contains(link.first)) return false;
+      if (link.second <= lease_end) return true;
+      ++report.blobs_later;
+      const auto blob = contents->blobs.find(link.first);
+      if (blob != contents->blobs.end()) report.bytes_later += static_cast<int64_t>(blob->second->size());
+      return false;
     });
     for (const auto& [digest, leased] : repository.links) kept.insert(digest);
   }
-  std::erase_if(repositories_, [](const auto& row) { return row.second.links.empty() && row.second.manifests.empty(); });
-  GarbageReport report;
-  std::erase_if(blobs_, [&](const auto& blob) {
+  std::erase_if(contents->repositories, [](const auto& row) { return row.second.links.empty() && row.second.manifests.empty(); });
+  std::erase_if(contents->blobs, [&](const auto& blob) {
+    ++report.objects_examined;
     if (kept.contains(blob.first)) return false;
     ++report.blobs_removed;
     report.bytes_reclaimed += static_cast<int64_t>(blob.second->size());
     return true;
   });
+  return report;
+}
+
+absl::StatusOr<GarbageReport> MemoryStore::CollectGarbage(const CallContext& context, const CollectOptions& options) {
+  STRATA_RETURN_IF_ERROR(context.Check());
+  MutexLock lock(mutex_);
+  Contents contents{blobs_, repositories_, orphans_};
+  const GarbageReport report = Collect(&contents);
+  if (options.dry_run) return report;
+  blobs_ = std::move(contents.blobs);
+  repositories_ = std::move(contents.repositories);
+  orphans_ = std::move(contents.orphans);
   return report;
 }
 

@@ -174,6 +174,7 @@ absl::StatusOr<std::vector<std::string>> MemoryStore::DeleteManifest(const CallC
     if (tag.digest == digest) tags.push_back(name);
   }
   for (const std::string& tag : tags) MoveTag(repository, tag, TagChange::kManifestDeleted, std::nullopt);
+  Orphan(*there, std::string(repository), there->manifests.at(digest), clock_.Now(), &orphans_);
   there->manifests.erase(digest);
   return tags;
 }

@@ -198,11 +198,18 @@ absl::StatusOr<StoreStatistics> StoreClient::GetStatistics(const CallContext& co
                          .quota_refusals = response.quota_refusals()};
 }
 
-absl::StatusOr<GarbageReport> StoreClient::CollectGarbage(const CallContext& context) {
+absl::StatusOr<GarbageReport> StoreClient::CollectGarbage(const CallContext& context, const CollectOptions& options) {
+  v1::CollectGarbageRequest request;
+  request.set_dry_run(options.dry_run);
   v1::CollectGarbageResponse response;
-  STRATA_RETURN_IF_ERROR(Call(context, stubs_->peer, *stubs_->admin, &v1::AdminService::Stub::CollectGarbage,
-                              v1::CollectGarbageRequest(), &response));
-  return GarbageReport{response.blobs_removed(), response.bytes_reclaimed()};
+  STRATA_RETURN_IF_ERROR(
+      Call(context, stubs_->peer, *stubs_->admin, &v1::AdminService::Stub::CollectGarbage, request, &response));
+  return GarbageReport{.blobs_removed = response.blobs_removed(),
+                       .bytes_reclaimed = response.bytes_reclaimed(),
+                       .manifests_removed = response.manifests_removed(),
+                       .blobs_later = response.blobs_later(),
+                       .bytes_later = response.bytes_later(),
+                       .objects_examined = response.objects_examined()};
 }
 
 }  // namespace strata::blobstore

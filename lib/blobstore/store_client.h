@@ -83,7 +83,7 @@ class StoreClient final : public BlobStore, public RefStore, public CacheStore, 
 
   // AdminStore.
   absl::StatusOr<StoreStatistics> GetStatistics(const CallContext& context) override;
-  absl::StatusOr<GarbageReport> CollectGarbage(const CallContext& context) override;
+  absl::StatusOr<GarbageReport> CollectGarbage(const CallContext& context, const CollectOptions& options = {}) override;
 
  private:
   struct Stubs;

@@ -4,6 +4,7 @@
 #include <string>
 
 #include "lib/base/status.h"
+#include "lib/blobstore/blob_store.h"
 #include "services/store/engine/keyspace.h"
 #include "services/store/engine/quarantine.h"
 
@@ -78,6 +79,12 @@ absl::Status EndLease(const Core& core, Transaction& transaction, absl::string_v
   row.linked = absl::UnixEpoch();
   STRATA_RETURN_IF_ERROR(transaction.Put(Table::kFacts, keys::Link(repository, digest), row.Encode()));
   return ReviewLinkLater(core, transaction, repository, digest);
+}
+
+absl::StatusOr<bool> IsLinkNeeded(Reader& reader, absl::string_view repository, const Digest& digest) {
+  STRATA_ASSIGN_OR_RETURN(const bool is_named, HasRows(reader, keys::EdgesTo(keys::Edge::kToBlob, repository, digest)));
+  if (is_named || repository != blobstore::kBuildRepository) return is_named;
+  return HasRows(reader, keys::CacheNeeds(digest));
 }
 
 absl::Time GraceEnd(const Core& core) { return core.clock.Now() + core.options.grace; }

@@ -39,6 +39,8 @@ absl::Status AddLink(const Core& core, Transaction& transaction, absl::string_vi
 // Ends the lease of a link that the caller has locked exclusively, so that the link goes after the grace period unless a manifest
 // comes to name the blob.
 absl::Status EndLease(const Core& core, Transaction& transaction, absl::string_view repository, const Digest& digest);
+// Whether a manifest of the repository names the blob or, in the builder's repository, a cache record needs it.
+absl::StatusOr<bool> IsLinkNeeded(Reader& reader, absl::string_view repository, const Digest& digest);
 // The caller has locked the link row exclusively. The blob is reviewed at `review_at`.
 absl::Status RemoveLink(const Core& core, Transaction& transaction, absl::string_view repository, const Digest& digest, absl::Time review_at);
 // When something that loses its last reference now may go.

@@ -17,6 +17,7 @@ namespace strata::store {
 namespace {
 
 constexpr size_t kMaxDigestsACall = 10000;
+constexpr size_t kRenewedAtOnce = 100;
 
 absl::Status NoSuchBlob(absl::string_view repository, const Digest& digest) {
   if (repository.empty()) return absl::NotFoundError(absl::StrCat("no blob ", digest.ToString()));
@@ -98,6 +99,13 @@ void Blobs::Quarantine(const Digest& digest, uint64_t id, absl::string_view reas
 absl::StatusOr<std::vector<std::optional<uint64_t>>> Blobs::Stat(absl::string_view repository,
                                                                  absl::Span<const Digest> digests) {
   STRATA_RETURN_IF_ERROR(CheckCount(digests.size()));
+  std::vector<Digest> old;
+  for (const Digest& digest : repository.empty() ? absl::Span<const Digest>() : digests) {
+    STRATA_ASSIGN_OR_RETURN(const bool is_old, IsLeaseOld(core_.kv, repository, digest));
+    if (is_old) old.push_back(digest);
+  }
+  // Before the look that is answered: what the collector takes meanwhile is then not said to be there.
+  if (!old.empty()) STRATA_RETURN_IF_ERROR(RenewLeases(repository, SortedUnique(old)));
   std::vector<std::optional<uint64_t>> sizes;
   sizes.reserve(digests.size());
   for (const Digest& digest : digests) {
@@ -105,6 +113,37 @@ absl::StatusOr<std::vector<std::optional<uint64_t>>> Blobs::Stat(absl::string_vi
     sizes.push_back(IsServed(row) ? std::optional<uint64_t>(row->size_bytes) : std::nullopt);
   }
   return sizes;
+}
+
+absl::StatusOr<bool> Blobs::IsLeaseOld(Reader& reader, absl::string_view repository, const Digest& digest) const {
+  STRATA_ASSIGN_OR_RETURN(const std::optional<std::string> bytes, reader.Get(Table::kFacts, keys::Link(repository, digest)));
+  if (!bytes) return false;
+  STRATA_ASSIGN_OR_RETURN(const LinkRow link, LinkRow::Decode(*bytes));
+  return link.linked + core_.options.grace / 2 < core_.clock.Now();
+}
+
+absl::Status Blobs::RenewLeases(absl::string_view repository, std::vector<Digest> digests) {
+  for (size_t from = 0; from < digests.size(); from += kRenewedAtOnce) {
+    const size_t to = std::min(digests.size(), from + kRenewedAtOnce);
+    // A lease that a power failure takes back is that of a push which failed with it.
+    const absl::Status status = InTransaction(core_.kv, Durability::kBuffered, [&](Transaction& transaction) -> absl::Status {
+      std::vector<Digest> served;
+      for (size_t i = from; i < to; ++i) {
+        STRATA_ASSIGN_OR_RETURN(const std::optional<BlobRow> blob, LockBlob(transaction, digests[i], LockMode::kShared));
+        if (IsServed(blob)) served.push_back(digests[i]);
+      }
+      for (const Digest& digest : served) {
+        STRATA_RETURN_IF_ERROR(
+            transaction.GetForUpdate(Table::kFacts, keys::Link(repository, digest), LockMode::kExclusive).status());
+        STRATA_ASSIGN_OR_RETURN(const bool is_old, IsLeaseOld(transaction, repository, digest));
+        if (is_old) STRATA_RETURN_IF_ERROR(AddLink(core_, transaction, repository, digest));
+      }
+      return absl::OkStatus();
+    });
+    // A full disk refuses no question: what is on it is not pushed now either.
+    if (!status.ok() && !absl::IsResourceExhausted(status)) return status;
+  }
+  return absl::OkStatus();
 }
 
 absl::Status Blobs::Link(absl::string_view repository, absl::string_view from_repository, absl::Span<const Digest> digests) {

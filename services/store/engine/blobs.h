@@ -25,6 +25,10 @@ class Blobs {
   absl::Status Unlink(absl::string_view repository, const Digest& digest);
 
  private:
+  // Who was told that the repository has a blob may count on it for half the grace period at least.
+  absl::Status RenewLeases(absl::string_view repository, std::vector<Digest> digests);
+  // Whether a link's lease is so old that it is renewed when the blob is asked for.
+  absl::StatusOr<bool> IsLeaseOld(Reader& reader, absl::string_view repository, const Digest& digest) const;
   absl::StatusOr<std::optional<BlobRow>> FindReadable(absl::string_view repository, const Digest& digest);
   absl::StatusOr<std::string> ReadInline(const Digest& digest, const BlobRow& row);
   absl::StatusOr<std::unique_ptr<blobstore::BlobReader>> OpenExtent(const Digest& digest, const BlobRow& row, uint64_t offset,

@@ -56,7 +56,7 @@ void UploadInTwo(StoreEngine& engine, const Acknowledgements& told, size_t first
 }
 
 // Everything that has a commit point, once at least.
-void Work(StoreEngine& engine, const Acknowledgements& told) {
+void Work(StoreEngine& engine, testing::FakeClock& clock, const Acknowledgements& told) {
   const CallContext context;
   UploadAcknowledged(engine, told, 100, 1);
   UploadAcknowledged(engine, told, kLarge, 2);
@@ -76,6 +76,16 @@ void Work(StoreEngine& engine, const Acknowledgements& told) {
   told.Say(absl::StrCat("deleting ", first.ToString()));
   OrExit(engine.DeleteManifest(context, "a", first));
   told.Say(absl::StrCat("deleted ", first.ToString()));
+  // The tag of the first went to the second, and its history says so, or nothing of that happened.
+  OrExit(engine.SetTag(context, "a", "u", second, blobstore::TagCondition::Absent()));
+  told.Say(absl::StrCat("tag u ", second.ToString()));
+  told.Say("untagging u");
+  OrExit(engine.DeleteTag(context, "a", "u", second));
+  told.Say("untagged u");
+  const Digest child = OrExit(engine.PutManifest(context, "a", kImageType, ImageJson(config, {config}), {})).digest;
+  const Digest index = OrExit(engine.PutManifest(context, "a", kIndexType, IndexJson({child}), {})).digest;
+  OrExit(engine.DeleteManifest(context, "a", index));
+  clock.Advance(absl::Hours(25));
   OrExit(engine.PutRecord(context, "key", "value", {Digest::Of(MakeContent(kLarge, 5))}));
   told.Say("record");
   // Nothing names this one any more.
@@ -93,7 +103,7 @@ int Main(const char* folder, int count) {
     if (--count == 0) kill(getpid(), SIGKILL);
   };
   const auto engine = OrExit(StoreEngine::Open(options, clock));
-  Work(*engine, Acknowledgements());
+  Work(*engine, clock, Acknowledgements());
   return 0;
 }
 

@@ -47,6 +47,7 @@ class CrashTest : public EngineTest {
     std::string kind;
     std::map<std::string, uint64_t> offsets;
     std::map<std::string, bool> manifests;
+    std::map<std::string, std::string> tags;  // where they were, "" nowhere
     std::set<std::pair<size_t, uint32_t>> blobs;
     while (std::getline(lines, line)) {
       SCOPED_TRACE(line);
@@ -73,6 +74,15 @@ class CrashTest : public EngineTest {
       } else if (kind == "deleted") {
         words >> name;
         manifests[name] = false;
+      } else if (kind == "tag") {
+        words >> name;
+        words >> tags[name];
+      } else if (kind == "untagging") {
+        words >> name;
+        tags.erase(name);
+      } else if (kind == "untagged") {
+        words >> name;
+        tags[name] = "";
       } else if (kind == "record") {
         EXPECT_OK(engine_->GetRecord(context_, "key"));
       }
@@ -87,6 +97,13 @@ class CrashTest : public EngineTest {
       const auto got = engine_->GetManifest(context_, "a", ManifestReference{"", *Digest::Parse(digest)}, false);
       EXPECT_EQ(got.ok(), is_there) << got.status().ToString();
     }
+    for (const auto& [tag, digest] : tags) {
+      SCOPED_TRACE(tag);
+      const auto now = engine_->GetManifest(context_, "a", ManifestReference{tag, std::nullopt}, true);
+      EXPECT_EQ(now.ok() ? now->digest.ToString() : "", digest);
+      ExpectHistoryAgrees(tag);
+    }
+    ExpectHistoryAgrees("t");
     for (const auto& [id, offset] : offsets) {
       SCOPED_TRACE(id);
       const auto info = engine_->GetUpload(context_, "a", id);
@@ -94,6 +111,14 @@ class CrashTest : public EngineTest {
       // More than was acknowledged may be there, never less.
       EXPECT_GE(info.ok() ? info->offset_bytes : 0, offset);
     }
+  }
+
+  // The newest entry of a tag's history is where the tag is.
+  void ExpectHistoryAgrees(const std::string& tag) {
+    const auto now = engine_->GetManifest(context_, "a", ManifestReference{tag, std::nullopt}, true);
+    const auto history = engine_->ListTagHistory(context_, "a", tag, 0, 1);
+    const std::optional<Digest> last = history.ok() ? history->items[0].digest : std::nullopt;
+    EXPECT_EQ(now.ok() ? std::optional(now->digest) : std::nullopt, last);
   }
 
   // Takes every reference away: a leaked row or file would stay.

@@ -13,6 +13,7 @@
 #include "lib/oci/reference.h"
 #include "services/store/engine/blob_table.h"
 #include "services/store/engine/keyspace.h"
+#include "services/store/engine/manifest_removal.h"
 #include "services/store/engine/manifest_table.h"
 #include "services/store/engine/repository_table.h"
 
@@ -41,11 +42,6 @@ std::vector<ManifestTarget> TargetsOf(const oci::Manifest& manifest) {
     if (!IsHeldElsewhere(child)) targets.insert({ManifestTarget::Kind::kManifest, child.digest});
   }
   return std::vector<ManifestTarget>(targets.begin(), targets.end());
-}
-
-std::string EdgeOf(absl::string_view repository, const ManifestTarget& target, const Digest& parent) {
-  const bool is_blob = target.kind == ManifestTarget::Kind::kBlob;
-  return keys::EdgeRow(is_blob ? keys::Edge::kToBlob : keys::Edge::kToChild, repository, target.digest, parent);
 }
 
 absl::Status NoSuchManifest(absl::string_view repository, absl::string_view reference) {
@@ -144,7 +140,7 @@ class Push {
 
   absl::Status RemoveReferences(Transaction& transaction, const ManifestRow& before) {
     for (const ManifestTarget& target : before.targets) {
-      STRATA_RETURN_IF_ERROR(transaction.Delete(Table::kFacts, EdgeOf(repository_, target, digest_)));
+      STRATA_RETURN_IF_ERROR(transaction.Delete(Table::kFacts, ManifestEdge(repository_, target, digest_)));
     }
     if (!before.subject) return absl::OkStatus();
     return transaction.Delete(Table::kFacts, keys::Referrer(repository_, *before.subject, digest_));
@@ -154,7 +150,7 @@ class Push {
     STRATA_RETURN_IF_ERROR(transaction.Put(Table::kFacts, keys::Manifest(repository_, digest_), row_.Encode()));
     STRATA_RETURN_IF_ERROR(transaction.Put(Table::kContent, keys::ManifestContent(repository_, digest_), content_));
     for (const ManifestTarget& target : row_.targets) {
-      STRATA_RETURN_IF_ERROR(transaction.Put(Table::kFacts, EdgeOf(repository_, target, digest_), ""));
+      STRATA_RETURN_IF_ERROR(transaction.Put(Table::kFacts, ManifestEdge(repository_, target, digest_), ""));
     }
     if (!row_.subject) return absl::OkStatus();
     ReferrerRow referrer;
@@ -188,21 +184,6 @@ absl::Status CheckTags(const PutManifestOptions& options) {
   }
   for (const std::string& tag : options.tags) STRATA_RETURN_IF_ERROR(oci::ValidateTag(tag));
   for (const auto& [tag, condition] : options.tag_conditions) STRATA_RETURN_IF_ERROR(oci::ValidateTag(tag));
-  return absl::OkStatus();
-}
-
-// The links of the blobs that no other manifest of the repository names any more stay for the grace period: a push that found
-// them there may be under way.
-absl::Status EndLeases(const Core& core, Transaction& transaction, absl::string_view repository,
-                                 const ManifestRow& row) {
-  for (const ManifestTarget& target : row.targets) {
-    if (target.kind != ManifestTarget::Kind::kBlob) continue;
-    STRATA_ASSIGN_OR_RETURN(
-        const std::optional<std::string> link,
-        transaction.GetForUpdate(Table::kFacts, keys::Link(repository, target.digest), LockMode::kExclusive));
-    STRATA_ASSIGN_OR_RETURN(const bool is_named, HasRows(transaction, keys::EdgesTo(keys::Edge::kToBlob, repository, target.digest)));
-    if (link && !is_named) STRATA_RETURN_IF_ERROR(EndLease(core, transaction, repository, target.digest));
-  }
   return absl::OkStatus();
 }
 
@@ -286,30 +267,7 @@ absl::StatusOr<std::vector<std::string>> Manifests::Delete(absl::string_view rep
       return absl::FailedPreconditionError(absl::StrCat("manifest ", digest.ToString(), " is part of index ", index.ToString(),
                                                         " of repository \"", repository, "\"; delete that first"));
     }
-    for (const ManifestTarget& target : row->targets) {
-      STRATA_RETURN_IF_ERROR(transaction.Delete(Table::kFacts, EdgeOf(repository, target, digest)));
-    }
-    if (row->subject) {
-      STRATA_RETURN_IF_ERROR(transaction.Delete(Table::kFacts, keys::Referrer(repository, *row->subject, digest)));
-    }
-    STRATA_RETURN_IF_ERROR(transaction.Delete(Table::kFacts, keys::Manifest(repository, digest)));
-    STRATA_RETURN_IF_ERROR(transaction.Delete(Table::kContent, keys::ManifestContent(repository, digest)));
-    STRATA_RETURN_IF_ERROR(CountManifest(core_, transaction, repository, row->size_bytes, -1));
-    STRATA_RETURN_IF_ERROR(EndLeases(core_, transaction, repository, *row));
-    const std::string tag_prefix = keys::TagsOfManifest(repository, digest);
-    std::vector<std::string> tag_names;
-    const std::unique_ptr<Cursor> cursor = transaction.Scan(Table::kFacts, tag_prefix);
-    for (; cursor->valid(); cursor->Next()) tag_names.push_back(keys::TextBehind(tag_prefix, cursor->key()));
-    STRATA_RETURN_IF_ERROR(cursor->status());
-    for (const std::string& tag : tag_names) {
-      STRATA_ASSIGN_OR_RETURN(const std::optional<TagRow> tag_row, LockTag(transaction, repository, tag));
-      // Moved elsewhere since it was listed.
-      if (!tag_row || tag_row->digest != digest) continue;
-      STRATA_RETURN_IF_ERROR(RemoveTag(core_, transaction, repository, tag, *tag_row, blobstore::TagChange::kManifestDeleted));
-      tags.push_back(tag);
-    }
-    STRATA_RETURN_IF_ERROR(transaction.Delete(Table::kFacts, keys::Untagged(repository, digest)));
-    return ReviewRepository(core_, transaction, repository, /*due_now=*/false);
+    return RemoveManifest(core_, transaction, repository, digest, *row, &tags);
   }));
   core_.AtCommitPoint("manifest.deleted");
   return tags;

@@ -19,6 +19,7 @@
 #include "services/store/engine/rocks_key_value.h"
 #include "services/store/engine/tags.h"
 #include "services/store/gc/collector.h"
+#include "services/store/gc/plan.h"
 #include "services/store/ingest/upload_sessions.h"
 
 namespace strata::store {
@@ -274,9 +275,10 @@ absl::StatusOr<blobstore::StoreStatistics> StoreEngine::GetStatistics(const Call
   return statistics;
 }
 
-absl::StatusOr<blobstore::GarbageReport> StoreEngine::CollectGarbage(const CallContext& context) {
+absl::StatusOr<blobstore::GarbageReport> StoreEngine::CollectGarbage(const CallContext& context,
+                                                                    const blobstore::CollectOptions& options) {
   STRATA_RETURN_IF_ERROR(context.Check());
-  return parts_->collector.RunNow();
+  return options.dry_run ? PlanCollection(parts_->core, context) : parts_->collector.RunNow(context);
 }
 
 }  // namespace strata::store

@@ -106,7 +106,8 @@ class StoreEngine final : public blobstore::BlobStore,
 
   // AdminStore.
   absl::StatusOr<blobstore::StoreStatistics> GetStatistics(const CallContext& context) override;
-  absl::StatusOr<blobstore::GarbageReport> CollectGarbage(const CallContext& context) override;
+  absl::StatusOr<blobstore::GarbageReport> CollectGarbage(const CallContext& context,
+                                                        const blobstore::CollectOptions& options = {}) override;
 
  private:
   struct Parts;

@@ -1,11 +1,14 @@
 #include "services/store/gc/collector.h"
 
+#include <algorithm>
+#include <memory>
 #include <optional>
 #include <utility>
 
 #include "lib/base/status.h"
 #include "lib/blobstore/blob_store.h"
 #include "services/store/engine/blob_table.h"
+#include "services/store/engine/manifest_removal.h"
 #include "services/store/engine/repository_table.h"
 #include "services/store/engine/rows.h"
 #include "services/store/engine/tag_history.h"
@@ -15,62 +18,101 @@ namespace strata::store {
 using blobstore::GarbageReport;
 using keys::Review;
 
+namespace {
+
+constexpr size_t kSyncedAtOnce = 64;
+constexpr absl::Duration kLongestRest = absl::Milliseconds(200);
+
+}  // namespace
+
 absl::StatusOr<GarbageReport> Collector::RunOnce() {
   MutexLock lock(run_mutex_);
-  GarbageReport report;
-  const absl::Status status = HandleAll(/*only_due=*/true, &report);
-  if (core_.options.on_collected) core_.options.on_collected(report, status);
-  STRATA_RETURN_IF_ERROR(status);
-  return report;
+  Run run;
+  return Told(HandleAll(&run), run);
 }
 
-absl::StatusOr<GarbageReport> Collector::RunNow() {
+absl::StatusOr<GarbageReport> Collector::RunNow(const CallContext& context) {
+  ++waiting_;
   MutexLock lock(run_mutex_);
-  GarbageReport report;
-  const absl::Status status = HandleAll(/*only_due=*/false, &report);
-  if (core_.options.on_collected) core_.options.on_collected(report, status);
-  STRATA_RETURN_IF_ERROR(status);
-  return report;
+  --waiting_;
+  Run run;
+  run.context = &context;
+  return Told(HandleAll(&run), run);
 }
 
-absl::Status Collector::HandleAll(bool only_due, GarbageReport* report) {
+absl::StatusOr<GarbageReport> Collector::Told(const absl::Status& status, const Run& run) const {
+  if (core_.options.on_collected) core_.options.on_collected(run.report, status);
+  STRATA_RETURN_IF_ERROR(status);
+  return run.report;
+}
+
+absl::Status Collector::HandleAll(Run* run) {
   STRATA_RETURN_IF_ERROR(sessions_.ExpireIdle().status());
   STRATA_RETURN_IF_ERROR(cache_.Trim().status());
   // In this order one run sees the consequences of the step before.
-  STRATA_RETURN_IF_ERROR(HandleReviews(Review::Kind::kTagHistory, /*only_due=*/true, report));
-  STRATA_RETURN_IF_ERROR(HandleReviews(Review::Kind::kLink, only_due, report));
-  STRATA_RETURN_IF_ERROR(HandleReviews(Review::Kind::kRepository, only_due, report));
-  return HandleReviews(Review::Kind::kBlob, only_due, report);
+  for (const Review::Kind kind : {Review::Kind::kTagHistory, Review::Kind::kManifest, Review::Kind::kLink,
+                                  Review::Kind::kRepository, Review::Kind::kBlob}) {
+    const absl::Status status = HandleReviews(kind, run);
+    // Also after an error: the rows of these are gone.
+    STRATA_RETURN_IF_ERROR(RemoveDoomed(run));
+    STRATA_RETURN_IF_ERROR(status);
+  }
+  return absl::OkStatus();
 }
 
-absl::Status Collector::HandleReviews(Review::Kind kind, bool only_due, GarbageReport* report) {
+absl::StatusOr<bool> Collector::GoesOn(const Run& run) const {
+  if (run.context != nullptr) {
+    STRATA_RETURN_IF_ERROR(run.context->Check());
+    return true;
+  }
+  if (waiting_ > 0) return false;
+  MutexLock lock(mutex_);
+  return !stopping_;
+}
+
+absl::Status Collector::HandleReviews(Review::Kind kind, Run* run) {
   const absl::Time now = core_.clock.Now();
+  const bool may_be_early = run->context != nullptr && kind != Review::Kind::kTagHistory && kind != Review::Kind::kManifest;
+  // Whatever may go early is in the queue with the grace period at most before it.
+  const absl::Time last_due = may_be_early ? now + core_.options.grace : now;
   const std::unique_ptr<Cursor> cursor = core_.kv.Scan(Table::kFacts, keys::Reviews());
-  for (; cursor->valid() && !IsStopping(); cursor->Next()) {
+  for (; cursor->valid(); cursor->Next()) {
     STRATA_ASSIGN_OR_RETURN(const Review review, keys::ParseReview(cursor->key()));
-    if (only_due && review.due > now) break;
+    if (review.due > last_due) break;
     if (review.kind != kind) continue;
-    const absl::Status status = HandleReview(std::string(cursor->key()), review, report);
+    STRATA_ASSIGN_OR_RETURN(const bool goes_on, GoesOn(*run));
+    if (!goes_on) break;
+    ++run->report.objects_examined;
+    const absl::Time began = absl::Now();
+    absl::Status status = HandleReview(std::string(cursor->key()), review, run);
+    if (status.ok() && run->doomed.size() >= kSyncedAtOnce) status = RemoveDoomed(run);
     // Busy rows stay in the queue for the next run.
     if (!status.ok() && !absl::IsAborted(status)) return status;
+    Rest(*run, absl::Now() - began);
   }
   return cursor->status();
 }
 
-absl::Status Collector::HandleReview(const std::string& key, const Review& review, GarbageReport* report) {
+absl::Status Collector::HandleReview(const std::string& key, const Review& review, Run* run) {
   switch (review.kind) {
-    case Review::Kind::kLink: return ReviewLink(key, review);
+    case Review::Kind::kTagHistory: return PruneTagHistory(core_, review);
+    case Review::Kind::kManifest: {
+      STRATA_ASSIGN_OR_RETURN(const int64_t removed, CollectManifest(core_, review));
+      run->report.manifests_removed += removed;
+      return absl::OkStatus();
+    }
+    case Review::Kind::kLink: return ReviewLink(key, review, run);
     case Review::Kind::kRepository: return ReviewEmptyRepository(key, review);
-    case Review::Kind::kBlob: return ReviewBlob(key, review, report);
-    case Review::Kind::kTagHistory: return review.due > core_.clock.Now() ? absl::OkStatus() : PruneTagHistory(core_, review);
-    case Review::Kind::kManifest: return absl::OkStatus();
+    case Review::Kind::kBlob: return ReviewBlob(key, review, run);
   }
   return absl::DataLossError("metadata is damaged: a review of an unknown kind");
 }
 
-absl::Status Collector::ReviewLink(const std::string& key, const Review& review) {
+absl::Status Collector::ReviewLink(const std::string& key, const Review& review, Run* run) {
   const absl::Time now = core_.clock.Now();
-  return InTransaction(core_.kv, Durability::kBuffered, [&](Transaction& transaction) -> absl::Status {
+  bool is_later = false;
+  STRATA_RETURN_IF_ERROR(InTransaction(core_.kv, Durability::kBuffered, [&](Transaction& transaction) -> absl::Status {
+    is_later = false;
     const bool is_build = review.repository == blobstore::kBuildRepository;
     // Keeps cache records from beginning to need the blob while we look.
     if (is_build) STRATA_RETURN_IF_ERROR(LockBlob(transaction, review.digest, LockMode::kExclusive).status());
@@ -79,22 +121,22 @@ absl::Status Collector::ReviewLink(const std::string& key, const Review& review)
                                                      LockMode::kExclusive));
     if (!bytes) return transaction.Delete(Table::kFacts, key);
     STRATA_ASSIGN_OR_RETURN(const LinkRow link, LinkRow::Decode(*bytes));
+    STRATA_ASSIGN_OR_RETURN(const bool is_needed, IsLinkNeeded(transaction, review.repository, review.digest));
     if (link.linked + core_.options.grace > now) {
+      is_later = review.due > now && !is_needed;
       // Linked anew since, which left a later review; or we came early, then this one stays.
       return review.due > now ? absl::OkStatus() : transaction.Delete(Table::kFacts, key);
     }
     STRATA_RETURN_IF_ERROR(transaction.Delete(Table::kFacts, key));
-    STRATA_ASSIGN_OR_RETURN(
-        const bool is_named,
-        HasRows(transaction, keys::EdgesTo(keys::Edge::kToBlob, review.repository, review.digest)));
-    if (is_named) return absl::OkStatus();
-    if (is_build) {
-      STRATA_ASSIGN_OR_RETURN(const bool is_needed, HasRows(transaction, keys::CacheNeeds(review.digest)));
-      if (is_needed) return absl::OkStatus();
-    }
+    if (is_needed) return absl::OkStatus();
     STRATA_RETURN_IF_ERROR(ReviewRepository(core_, transaction, review.repository, /*due_now=*/true));
-    return RemoveLink(core_, transaction, review.repository, review.digest, now);
-  });
+    return RemoveLink(transaction, review.repository, review.digest, now);
+  }));
+  if (!is_later) return absl::OkStatus();
+  STRATA_ASSIGN_OR_RETURN(const std::optional<BlobRow> blob, FindBlob(core_.kv, review.digest));
+  ++run->report.blobs_later;
+  if (blob) run->report.bytes_later += static_cast<int64_t>(blob->size_bytes);
+  return absl::OkStatus();
 }
 
 absl::Status Collector::ReviewEmptyRepository(const std::string& key, const Review& review) {
@@ -104,9 +146,10 @@ absl::Status Collector::ReviewEmptyRepository(const std::string& key, const Revi
   });
 }
 
-absl::Status Collector::ReviewBlob(const std::string& key, const Review& review, GarbageReport* report) {
+absl::Status Collector::ReviewBlob(const std::string& key, const Review& review, Run* run) {
   std::optional<BlobRow> removed;
-  STRATA_RETURN_IF_ERROR(InTransaction(core_.kv, Durability::kSynced, [&](Transaction& transaction) -> absl::Status {
+  // Not synced here: RemoveDoomed() does it before anything goes that no log brings back.
+  STRATA_RETURN_IF_ERROR(InTransaction(core_.kv, Durability::kBuffered, [&](Transaction& transaction) -> absl::Status {
     removed.reset();
     STRATA_ASSIGN_OR_RETURN(const std::optional<BlobRow> blob, LockBlob(transaction, review.digest, LockMode::kExclusive));
     STRATA_RETURN_IF_ERROR(transaction.Delete(Table::kFacts, key));
@@ -119,19 +162,39 @@ absl::Status Collector::ReviewBlob(const std::string& key, const Review& review,
   }));
   if (!removed) return absl::OkStatus();
   core_.AtCommitPoint("gc.rows_removed");
-  report->blobs_removed += 1;
+  run->report.blobs_removed += 1;
   if (removed->layout == Layout::kInline) {
-    report->bytes_reclaimed += static_cast<int64_t>(removed->size_bytes);
-    return absl::OkStatus();
+    run->report.bytes_reclaimed += static_cast<int64_t>(removed->size_bytes);
+  } else {
+    run->doomed.push_back(removed->id);
   }
-  STRATA_ASSIGN_OR_RETURN(const int64_t freed, RemoveDoomedExtent(core_, removed->id));
-  report->bytes_reclaimed += freed;
   return absl::OkStatus();
 }
 
-bool Collector::IsStopping() const {
+absl::Status Collector::RemoveDoomed(Run* run) {
+  if (run->doomed.empty()) return absl::OkStatus();
+  const std::vector<uint64_t> doomed = std::move(run->doomed);
+  run->doomed.clear();
+  // Says nothing new; when it is synced, so is everything that was logged before it.
+  STRATA_RETURN_IF_ERROR(InTransaction(core_.kv, Durability::kSynced, [&](Transaction& transaction) {
+    return transaction.Put(Table::kFacts, keys::DoomedExtent(doomed.front()), "");
+  }));
+  core_.AtCommitPoint("gc.rows_synced");
+  for (const uint64_t id : doomed) {
+    const absl::Time began = absl::Now();
+    STRATA_ASSIGN_OR_RETURN(const int64_t freed, RemoveDoomedExtent(core_, id));
+    run->report.bytes_reclaimed += freed;
+    core_.AtCommitPoint("gc.extent_removed");
+    Rest(*run, absl::Now() - began);
+  }
+  return absl::OkStatus();
+}
+
+void Collector::Rest(const Run& run, absl::Duration length) {
+  if (run.context != nullptr || waiting_ > 0) return;
   MutexLock lock(mutex_);
-  return stopping_;
+  // Without a thread, as in tests, there is nobody to make room for.
+  if (!stopping_ && thread_.joinable()) changed_.WaitFor(mutex_, std::min(length, kLongestRest));
 }
 
 void Collector::Start() {

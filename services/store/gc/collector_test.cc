@@ -2,7 +2,11 @@
 #include <atomic>
 #include <thread>
 
+#include "lib/base/status.h"
 #include "services/store/engine/engine_testing.h"
+#include "services/store/engine/keyspace.h"
+#include "services/store/engine/rocks_key_value.h"
+#include "services/store/engine/rows.h"
 
 namespace strata::store {
 namespace {
@@ -179,6 +183,68 @@ TEST_F(CollectorTest, AnOpenReaderOutlivesTheBlob) {
   EXPECT_EQ(Now().blobs_removed, 1);
   EXPECT_TRUE(Extents().empty());
   EXPECT_TRUE(ReadWhole(**reader) == content);
+}
+
+TEST_F(CollectorTest, ACancelledCollectionStops) {
+  const Digest digest = Upload("a", MakeContent(100, 1));
+  ASSERT_OK(engine_->UnlinkBlob(context_, "a", digest));
+  Cancellation cancellation;
+  CallContext cancelled;
+  cancelled.cancellation = &cancellation;
+  cancellation.Cancel();
+  EXPECT_THAT(engine_->CollectGarbage(cancelled), StatusIs(absl::StatusCode::kCancelled, ""));
+  EXPECT_THAT(engine_->CollectGarbage(cancelled, {.dry_run = true}), StatusIs(absl::StatusCode::kCancelled, ""));
+  EXPECT_EQ(Now().blobs_removed, 1);
+}
+
+TEST_F(CollectorTest, ReportsWhatTheDiskGotBack) {
+  const Digest digest = Upload("a", MakeContent(300000, 1));
+  ASSERT_OK(engine_->UnlinkBlob(context_, "a", digest));
+  const int64_t before = Statistics().disk_free_bytes;
+  const auto report = Now();
+  EXPECT_GE(report.bytes_reclaimed, 300000);
+  EXPECT_LT(report.bytes_reclaimed, 400000);
+  EXPECT_TRUE(Extents().empty());
+  EXPECT_GT(before, 0);
+}
+
+TEST_F(CollectorTest, ManyExtentsGoInBatches) {
+  for (uint32_t i = 0; i < 150; ++i) ASSERT_OK(engine_->UnlinkBlob(context_, "a", Upload("a", MakeContent(40000, i))));
+  EXPECT_EQ(Now().blobs_removed, 150);
+  EXPECT_TRUE(Extents().empty());
+  Reopen();
+  EXPECT_EQ(Statistics().blobs, 0);
+}
+
+// The size of the store is not in the price of a run: a million blobs that live, ten that are due.
+TEST_F(CollectorTest, LooksOnlyAtWhatIsDue) {
+  constexpr int kLive = 1'000'000;
+  constexpr int kAtOnce = 5'000;
+  engine_.reset();
+  {
+    ASSERT_OK_AND_ASSIGN(const auto kv, OpenRocksKeyValue(scratch_.Join("data/meta")));
+    for (int from = 0; from < kLive; from += kAtOnce) {
+      ASSERT_OK(InTransaction(*kv, Durability::kBuffered, [&](Transaction& transaction) -> absl::Status {
+        for (int i = from; i < from + kAtOnce; ++i) {
+          const Digest digest = Digest::Of(absl::StrCat(i));
+          BlobRow row;
+          row.id = (uint64_t{1} << 40) + static_cast<uint64_t>(i);
+          STRATA_RETURN_IF_ERROR(transaction.Put(Table::kFacts, keys::Blob(digest), row.Encode()));
+          STRATA_RETURN_IF_ERROR(transaction.Put(Table::kFacts, keys::Link("a", digest), LinkRow().Encode()));
+          STRATA_RETURN_IF_ERROR(transaction.Put(Table::kFacts, keys::LinkOfBlob(digest, "a"), ""));
+        }
+        return absl::OkStatus();
+      }));
+    }
+  }
+  Reopen();
+  for (uint32_t i = 0; i < 10; ++i) ASSERT_OK(engine_->UnlinkBlob(context_, "b", Upload("b", MakeContent(100, i))));
+  clock_.Advance(absl::Hours(25));
+  const auto report = Due();
+  EXPECT_EQ(report.blobs_removed, 10);
+  // A link and a blob each, and whether the repository is empty.
+  EXPECT_LE(report.objects_examined, 40);
+  EXPECT_TRUE(Has("a", Digest::Of("999999")));
 }
 
 TEST_F(CollectorTest, NeverTakesWhatIsBeingPushed) {

@@ -34,13 +34,17 @@ class AdminService final : public v1::AdminService::Service {
     return grpc::Status::OK;
   }
 
-  grpc::Status CollectGarbage(ServerContext* server, const v1::CollectGarbageRequest*,
+  grpc::Status CollectGarbage(ServerContext* server, const v1::CollectGarbageRequest* request,
                               v1::CollectGarbageResponse* response) override {
     const ServerCall call(watcher_, *server);
-    const auto report = admin_.CollectGarbage(call.context());
+    const auto report = admin_.CollectGarbage(call.context(), {.dry_run = request->dry_run()});
     if (!report.ok()) return ToGrpc(report.status());
     response->set_blobs_removed(report->blobs_removed);
     response->set_bytes_reclaimed(report->bytes_reclaimed);
+    response->set_manifests_removed(report->manifests_removed);
+    response->set_blobs_later(report->blobs_later);
+    response->set_bytes_later(report->bytes_later);
+    response->set_objects_examined(report->objects_examined);
     return grpc::Status::OK;
   }
 

@@ -10,6 +10,7 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "lib/base/status.h"
+#include "services/store/engine/blob_table.h"
 #include "services/store/engine/keyspace.h"
 #include "services/store/engine/record.h"
 #include "services/store/engine/rows.h"
