@@ -33,12 +33,34 @@ struct UploadInfo {
   absl::Time last_write;
 };
 
+// The other way into an upload: a file of the store that the content is put into, by splice() or pwrite(), instead of being passed
+// to Write(). The store trusts nobody for it: it hashes what it finds in the file, and only as far as Advance() said.
+// Belongs to its UploadWriter and ends with it; used by the same thread.
+class DirectUpload {
+ public:
+  virtual ~DirectUpload() = default;
+
+  // Open for writing, closed by Flush() and Commit(). Bytes go to offset_bytes() and behind, never before; never cut it.
+  virtual int descriptor() const = 0;
+  // Where the next byte belongs: as many are in the upload.
+  virtual uint64_t offset_bytes() const = 0;
+  // How many bytes may be put there before the next Advance(); at least 1. Blocks while the store is behind.
+  // kResourceExhausted: the disk is full.
+  virtual absl::StatusOr<uint64_t> Allowance() = 0;
+  // The next `count` bytes are in the file; reported late, they count as not written. kInvalidArgument: they are not there.
+  virtual absl::Status Advance(uint64_t count) = 0;
+};
+
 // One write to an upload session. Destroying it without Flush or Commit keeps the session; how much of the last write survives
 // is what GetUpload says. At most one writer a session.
 class UploadWriter : public ByteSink {
  public:
   // Makes everything written durable and ends this write; returns the offset then held. Call nothing afterwards.
   virtual absl::StatusOr<uint64_t> Flush() = 0;
+
+  // The file to put all further content into, for large content; nullptr when there is none (the store is on another machine):
+  // then go on with Write(). What was written before stays in front. Blocks.
+  virtual absl::StatusOr<DirectUpload*> Direct() { return nullptr; }
 
   // Makes the blob readable in the session's repository and ends the session. Committing content that the store has already
   // succeeds and keeps one copy. `size_bytes` is checked when given. Call nothing afterwards.
@@ -74,6 +96,12 @@ class BlobStore {
                                                                    absl::string_view upload_id,
                                                                    std::optional<uint64_t> offset_bytes,
                                                                    uint64_t incoming_bytes = 0) = 0;
+
+  // The end of an upload whose last bytes are at hand, `content` (at most 1 MiB; may be empty): OpenUpload, Write and Commit in one
+  // step, with their errors.
+  virtual absl::Status FinishUpload(const CallContext& context, absl::string_view repository, absl::string_view upload_id,
+                                    std::optional<uint64_t> offset_bytes, absl::string_view content, const Digest& digest,
+                                    std::optional<uint64_t> size_bytes = std::nullopt);
 
   // Reads [offset, offset + length) of a blob; length absent: to the end. An empty repository means any (services only).
   // kNotFound: not linked there. kOutOfRange: offset past the end. kDataLoss, also from Read(): stored bytes are damaged.

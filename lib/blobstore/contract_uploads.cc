@@ -159,6 +159,33 @@ TEST_P(StoreContractTest, ASessionBelongsToItsRepository) {
   EXPECT_EQ(UploadOffset("app", id), 0u);
 }
 
+TEST_P(StoreContractTest, FinishingAnUploadIsOneStep) {
+  const std::string content = Content(60000, 6);
+  std::string id = StartUpload("app");
+  ASSERT_OK(blobs().FinishUpload(context_, "app", id, 0, content, Digest::Of(content), content.size()));
+  EXPECT_TRUE(Has("app", Digest::Of(content)));
+  EXPECT_THAT(blobs().GetUpload(context_, "app", id), StatusIs(kNotFound, ""));
+  EXPECT_THAT(blobs().FinishUpload(context_, "app", id, 0, content, Digest::Of(content)), StatusIs(kNotFound, ""));
+
+  // Behind what is held; also nothing at all, which is how clients end a push in chunks.
+  for (const std::string& rest : {std::string(), std::string("more")}) {
+    id = StartUpload("app");
+    {
+      const auto writer = OpenUpload("app", id, 0);
+      ASSERT_OK(writer->Write(content));
+      ASSERT_OK(writer->Flush());
+    }
+    const Digest digest = Digest::Of(content + rest);
+    EXPECT_THAT(blobs().FinishUpload(context_, "app", id, 5, rest, digest), StatusIs(kOutOfRange, "60000"));
+    ASSERT_OK(blobs().FinishUpload(context_, "app", id, std::nullopt, rest, digest));
+    EXPECT_TRUE(Has("app", digest));
+  }
+
+  id = StartUpload("app");
+  EXPECT_THAT(blobs().FinishUpload(context_, "app", id, 0, "these", Digest::Of("others")), StatusIs(kInvalidArgument, ""));
+  EXPECT_THAT(blobs().GetUpload(context_, "app", id), StatusIs(kNotFound, ""));
+}
+
 TEST_P(StoreContractTest, UploadTimesMove) {
   const std::string id = StartUpload("app");
   ASSERT_OK_AND_ASSIGN(const UploadInfo before, blobs().GetUpload(context_, "app", id));

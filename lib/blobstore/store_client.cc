@@ -24,6 +24,14 @@ absl::Status CheckCount(size_t count) {
   return absl::InvalidArgumentError(absl::StrCat(count, " digests in one call; at most ", kMaxDigests, " are taken"));
 }
 
+void SetHeader(absl::string_view repository, absl::string_view upload_id, std::optional<uint64_t> offset_bytes,
+               uint64_t incoming_bytes, v1::WriteUploadRequest::Header& header) {
+  header.set_repository(std::string(repository));
+  header.set_upload_id(std::string(upload_id));
+  header.set_offset_bytes(offset_bytes ? static_cast<int64_t>(*offset_bytes) : -1);
+  header.set_incoming_bytes(static_cast<int64_t>(std::min<uint64_t>(incoming_bytes, INT64_MAX)));
+}
+
 }  // namespace
 
 StoreClient::StoreClient(std::unique_ptr<Stubs> stubs) : stubs_(std::move(stubs)) {}
@@ -84,11 +92,21 @@ absl::StatusOr<std::unique_ptr<UploadWriter>> StoreClient::OpenUpload(const Call
   STRATA_RETURN_IF_ERROR(CheckText("the upload id", upload_id));
   STRATA_RETURN_IF_ERROR(context.Check());
   v1::WriteUploadRequest::Header header;
-  header.set_repository(std::string(repository));
-  header.set_upload_id(std::string(upload_id));
-  header.set_offset_bytes(offset_bytes ? static_cast<int64_t>(*offset_bytes) : -1);
-  header.set_incoming_bytes(static_cast<int64_t>(std::min<uint64_t>(incoming_bytes, INT64_MAX)));
-  return OpenWriteStream(*stubs_->blobs, stubs_->peer, context, header);
+  SetHeader(repository, upload_id, offset_bytes, incoming_bytes, header);
+  return OpenWriteStream(*stubs_->blobs, stubs_->peer, stubs_->descriptors, context, header);
+}
+
+absl::Status StoreClient::FinishUpload(const CallContext& context, absl::string_view repository, absl::string_view upload_id,
+                                       std::optional<uint64_t> offset_bytes, absl::string_view content, const Digest& digest,
+                                       std::optional<uint64_t> size_bytes) {
+  STRATA_RETURN_IF_ERROR(CheckText("the repository name", repository));
+  STRATA_RETURN_IF_ERROR(CheckText("the upload id", upload_id));
+  v1::FinishUploadRequest request;
+  SetHeader(repository, upload_id, offset_bytes, content.size(), *request.mutable_header());
+  request.set_data(std::string(content));
+  SetCommit(digest, size_bytes, *request.mutable_commit());
+  v1::FinishUploadResponse response;
+  return Call(context, stubs_->peer, *stubs_->blobs, &v1::BlobService::Stub::FinishUpload, request, &response);
 }
 
 absl::StatusOr<std::unique_ptr<BlobReader>> StoreClient::OpenBlob(const CallContext& context, absl::string_view repository,

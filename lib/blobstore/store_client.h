@@ -3,7 +3,8 @@
 // Thread-safe; one client serves a whole program. Its connection comes and goes by itself: when the store is away, calls fail
 // with kUnavailable, "store at 127.0.0.1:7071 is not reachable: ...; is it running?", and succeed again within a second after it
 // is back. Nothing is retried here: a broken upload is resumed by whoever holds the content.
-// Content travels in 1 MiB messages; a writer or reader holds one or two of them in memory. Readers and writers must not outlive
+// Content travels in 1 MiB messages; a writer or reader holds one or two of them in memory. Where the store shares the machine,
+// uploads over 1 MiB go straight into the store's file (blob.proto, WriteUpload). Readers and writers must not outlive
 // the client, nor the Cancellation of the CallContext they were opened with.
 #pragma once
 
@@ -37,6 +38,9 @@ class StoreClient final : public BlobStore, public RefStore, public CacheStore, 
                                                            absl::string_view upload_id,
                                                            std::optional<uint64_t> offset_bytes,
                                                            uint64_t incoming_bytes = 0) override;
+  absl::Status FinishUpload(const CallContext& context, absl::string_view repository, absl::string_view upload_id,
+                            std::optional<uint64_t> offset_bytes, absl::string_view content, const Digest& digest,
+                            std::optional<uint64_t> size_bytes = std::nullopt) override;
   absl::StatusOr<std::unique_ptr<BlobReader>> OpenBlob(const CallContext& context, absl::string_view repository,
                                                        const Digest& digest, uint64_t offset_bytes = 0,
                                                        std::optional<uint64_t> length_bytes = std::nullopt) override;

@@ -1,9 +1,12 @@
 #include "lib/blobstore/store_client_streams.h"
 
 #include <algorithm>
+#include <cerrno>
+#include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "lib/base/status.h"
+#include "lib/base/unique_fd.h"
 #include "lib/rpc/call.h"
 #include "lib/rpc/channel.h"
 #include "lib/rpc/status.h"
@@ -15,20 +18,26 @@ namespace v1 = store::v1;
 namespace {
 
 constexpr char kOpenedKey[] = "x-strata-upload";
+// How many bytes are put into a file before the store is told, so that it can hash them.
+constexpr uint64_t kReportBytes = 1 << 20;
+
+// A size that no upload has, so that the store refuses and discards the session.
+constexpr int64_t kNoSuchSize = INT64_MAX;
 
 grpc::WriteOptions Uncompressed() { return grpc::WriteOptions().set_no_compression(); }
 
-// Collects what is written into full messages.
-class StreamWriter final : public UploadWriter {
+// Collects what is written into full messages; or, once it has the file, puts it there.
+class StreamWriter final : public UploadWriter, private DirectUpload {
  public:
-  StreamWriter(const std::string& peer, const CallContext& context) : peer_(peer), call_(context) {}
+  StreamWriter(const std::string& peer, descriptor::DescriptorClient& descriptors, const CallContext& context)
+      : peer_(peer), descriptors_(descriptors), call_(context) {}
 
   ~StreamWriter() override {
     if (state_ == State::kOpen) Flush().IgnoreError();
   }
 
   absl::Status Open(v1::BlobService::Stub& stub, const v1::WriteUploadRequest::Header& header) {
-    stream_ = stub.WriteUpload(call_.get(), &response_);
+    stream_ = stub.WriteUpload(call_.get());
     v1::WriteUploadRequest request;
     *request.mutable_header() = header;
     if (!stream_->Write(request)) return End();
@@ -40,18 +49,36 @@ class StreamWriter final : public UploadWriter {
   absl::Status Write(absl::string_view data) override {
     STRATA_RETURN_IF_ERROR(CheckOpen());
     while (!data.empty()) {
+      if (file_.is_valid()) return WriteToFile(data);
       std::string& buffer = *message_.mutable_data();
       const size_t count = std::min(data.size(), rpc::kContentMessageBytes - buffer.size());
       buffer.append(data.data(), count);
       data.remove_prefix(count);
-      if (buffer.size() == rpc::kContentMessageBytes) STRATA_RETURN_IF_ERROR(SendBuffered());
+      if (buffer.size() < rpc::kContentMessageBytes) continue;
+      // So much is worth a file.
+      STRATA_RETURN_IF_ERROR(Direct().status());
+      if (!file_.is_valid()) STRATA_RETURN_IF_ERROR(SendBuffered());
     }
     return absl::OkStatus();
   }
 
+  absl::StatusOr<DirectUpload*> Direct() override {
+    STRATA_RETURN_IF_ERROR(CheckOpen());
+    if (file_.is_valid()) return static_cast<DirectUpload*>(this);
+    if (has_asked_ || !descriptors_.IsWorthTrying()) return nullptr;
+    has_asked_ = true;
+    STRATA_RETURN_IF_ERROR(AskForFile());
+    if (!file_.is_valid()) return nullptr;
+    // In front of all that follows.
+    const std::string buffered = std::move(*message_.mutable_data());
+    message_.mutable_data()->clear();
+    STRATA_RETURN_IF_ERROR(WriteToFile(buffered));
+    return static_cast<DirectUpload*>(this);
+  }
+
   absl::StatusOr<uint64_t> Flush() override {
     STRATA_RETURN_IF_ERROR(CheckOpen());
-    STRATA_RETURN_IF_ERROR(SendBuffered());
+    STRATA_RETURN_IF_ERROR(SendRest());
     stream_->WritesDone();
     STRATA_RETURN_IF_ERROR(Finish());
     return static_cast<uint64_t>(response_.offset_bytes());
@@ -59,12 +86,9 @@ class StreamWriter final : public UploadWriter {
 
   absl::Status Commit(const Digest& digest, std::optional<uint64_t> size_bytes) override {
     STRATA_RETURN_IF_ERROR(CheckOpen());
-    STRATA_RETURN_IF_ERROR(SendBuffered());
+    STRATA_RETURN_IF_ERROR(SendRest());
     v1::WriteUploadRequest request;
-    request.mutable_commit()->set_digest(digest.ToString());
-    // 0 is "any size" on the wire. The one blob of size 0 is told by its digest as well.
-    const bool is_declared_empty = size_bytes == uint64_t{0} && digest != Digest::Of("", digest.algorithm());
-    request.mutable_commit()->set_size_bytes(is_declared_empty ? kNoSuchSize : static_cast<int64_t>(size_bytes.value_or(0)));
+    SetCommit(digest, size_bytes, *request.mutable_commit());
     if (!stream_->Write(request, Uncompressed().set_last_message())) return End();
     STRATA_RETURN_IF_ERROR(Finish());
     if (response_.committed_digest() == digest.ToString()) return absl::OkStatus();
@@ -73,12 +97,74 @@ class StreamWriter final : public UploadWriter {
 
  private:
   enum class State { kOpen, kEnded };
-  // A size that no upload has, so that the store refuses and discards the session.
-  static constexpr int64_t kNoSuchSize = INT64_MAX;
+
+  // DirectUpload.
+  int descriptor() const override { return file_.get(); }
+  uint64_t offset_bytes() const override { return offset_; }
+  absl::StatusOr<uint64_t> Allowance() override {
+    STRATA_RETURN_IF_ERROR(CheckOpen());
+    while (allowed_until_ <= offset_) {
+      STRATA_RETURN_IF_ERROR(Report());
+      v1::WriteUploadResponse response;
+      if (!stream_->Read(&response)) return End();
+      allowed_until_ = std::max(allowed_until_, static_cast<uint64_t>(response.allowed_until()));
+    }
+    return allowed_until_ - offset_;
+  }
+  absl::Status Advance(uint64_t count) override {
+    STRATA_RETURN_IF_ERROR(CheckOpen());
+    offset_ += count;
+    unreported_ += count;
+    return unreported_ < kReportBytes ? absl::OkStatus() : Report();
+  }
 
   absl::Status CheckOpen() const {
     if (state_ == State::kOpen) return absl::OkStatus();
     return failure_.ok() ? absl::FailedPreconditionError("this write to the upload has ended") : failure_;
+  }
+
+  // Leaves file_ as it is when there is none to be had.
+  absl::Status AskForFile() {
+    v1::WriteUploadRequest request;
+    request.mutable_open_file();
+    v1::WriteUploadResponse response;
+    if (!stream_->Write(request) || !stream_->Read(&response)) return End();
+    if (response.file().ticket().empty()) return absl::OkStatus();
+    absl::StatusOr<descriptor::ReceivedDescriptor> received =
+        descriptors_.Redeem(response.file().socket_path(), response.file().ticket());
+    // Whatever the reason: the same bytes can go in messages.
+    if (!received.ok()) return absl::OkStatus();
+    file_ = std::move(received->fd);
+    offset_ = static_cast<uint64_t>(response.offset_bytes());
+    allowed_until_ = static_cast<uint64_t>(response.allowed_until());
+    return absl::OkStatus();
+  }
+
+  absl::Status WriteToFile(absl::string_view data) {
+    while (!data.empty()) {
+      STRATA_ASSIGN_OR_RETURN(const uint64_t allowance, Allowance());
+      const absl::string_view piece = data.substr(0, std::min<uint64_t>(allowance, kStreamChunkBytes));
+      const ssize_t n = ::pwrite(file_.get(), piece.data(), piece.size(), static_cast<off_t>(offset_));
+      if (n < 0 && errno == EINTR) continue;
+      if (n < 0) return ErrnoStatus(errno, "writing to the store's file");
+      STRATA_RETURN_IF_ERROR(Advance(static_cast<uint64_t>(n)));
+      data.remove_prefix(static_cast<size_t>(n));
+    }
+    return absl::OkStatus();
+  }
+
+  absl::Status Report() {
+    if (unreported_ == 0) return absl::OkStatus();
+    v1::WriteUploadRequest request;
+    request.set_written_bytes(static_cast<int64_t>(std::exchange(unreported_, 0)));
+    return stream_->Write(request) ? absl::OkStatus() : End();
+  }
+
+  // All that the store has not seen yet. It commits nothing while anybody has the file open.
+  absl::Status SendRest() {
+    file_.Reset();
+    STRATA_RETURN_IF_ERROR(Report());
+    return SendBuffered();
   }
 
   absl::Status SendBuffered() {
@@ -91,6 +177,9 @@ class StreamWriter final : public UploadWriter {
 
   absl::Status Finish() {
     state_ = State::kEnded;
+    file_.Reset();
+    v1::WriteUploadResponse response;
+    while (stream_->Read(&response)) response_ = response;  // the last one counts; those before widen the allowance
     failure_ = rpc::FromGrpc(stream_->Finish(), peer_);
     return failure_;
   }
@@ -102,12 +191,19 @@ class StreamWriter final : public UploadWriter {
   }
 
   const std::string& peer_;
+  descriptor::DescriptorClient& descriptors_;
   rpc::ClientCall call_;
   v1::WriteUploadResponse response_;
-  std::unique_ptr<grpc::ClientWriter<v1::WriteUploadRequest>> stream_;
+  std::unique_ptr<grpc::ClientReaderWriter<v1::WriteUploadRequest, v1::WriteUploadResponse>> stream_;
   v1::WriteUploadRequest message_;  // its data is the buffer
   State state_ = State::kOpen;
   absl::Status failure_;  // what later calls get
+
+  bool has_asked_ = false;  // for the file
+  UniqueFd file_;           // valid: content goes there
+  uint64_t offset_ = 0;     // in the upload, of the next byte; as all below, of the file only
+  uint64_t allowed_until_ = 0;
+  uint64_t unreported_ = 0;
 };
 
 class StreamReader final : public BlobReader {
@@ -190,10 +286,18 @@ class StreamReader final : public BlobReader {
 
 }  // namespace
 
+void SetCommit(const Digest& digest, std::optional<uint64_t> size_bytes, v1::WriteUploadRequest::Commit& commit) {
+  commit.set_digest(digest.ToString());
+  // 0 is "any size" on the wire. The one blob of size 0 is told by its digest as well.
+  const bool is_declared_empty = size_bytes == uint64_t{0} && digest != Digest::Of("", digest.algorithm());
+  commit.set_size_bytes(is_declared_empty ? kNoSuchSize : static_cast<int64_t>(size_bytes.value_or(0)));
+}
+
 absl::StatusOr<std::unique_ptr<UploadWriter>> OpenWriteStream(v1::BlobService::Stub& stub, const std::string& peer,
+                                                              descriptor::DescriptorClient& descriptors,
                                                               const CallContext& context,
                                                               const v1::WriteUploadRequest::Header& header) {
-  auto writer = std::make_unique<StreamWriter>(peer, context);
+  auto writer = std::make_unique<StreamWriter>(peer, descriptors, context);
   STRATA_RETURN_IF_ERROR(writer->Open(stub, header));
   return writer;
 }

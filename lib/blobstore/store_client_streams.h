@@ -6,12 +6,16 @@
 #include <string>
 
 #include "lib/blobstore/blob_store.h"
+#include "lib/descriptor/descriptor_client.h"
 #include "proto/strata/store/v1/blob.grpc.pb.h"
 
 namespace strata::blobstore {
 
-// `stub` and `peer` outlive what is returned.
+void SetCommit(const Digest& digest, std::optional<uint64_t> size_bytes, store::v1::WriteUploadRequest::Commit& commit);
+
+// `stub`, `peer` and `descriptors` outlive what is returned.
 absl::StatusOr<std::unique_ptr<UploadWriter>> OpenWriteStream(store::v1::BlobService::Stub& stub, const std::string& peer,
+                                                              descriptor::DescriptorClient& descriptors,
                                                               const CallContext& context,
                                                               const store::v1::WriteUploadRequest::Header& header);
 

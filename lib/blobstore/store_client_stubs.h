@@ -6,6 +6,7 @@
 #include "absl/strings/str_cat.h"
 #include "lib/base/status.h"
 #include "lib/blobstore/store_client.h"
+#include "lib/descriptor/descriptor_client.h"
 #include "lib/rpc/call.h"
 #include "lib/rpc/status.h"
 #include "proto/strata/store/v1/admin.grpc.pb.h"
@@ -23,6 +24,7 @@ struct StoreClient::Stubs {
   std::unique_ptr<store::v1::CacheService::Stub> cache;
   std::unique_ptr<store::v1::AdminService::Stub> admin;
   std::unique_ptr<store::v1::QuotaService::Stub> quotas;
+  descriptor::DescriptorClient descriptors;
 };
 
 // One unary call:  Call(context, peer, *stubs.blobs, &BlobService::Stub::GetUpload, request, &response)

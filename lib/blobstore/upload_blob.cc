@@ -3,6 +3,14 @@
 
 namespace strata::blobstore {
 
+absl::Status BlobStore::FinishUpload(const CallContext& context, absl::string_view repository, absl::string_view upload_id,
+                                     std::optional<uint64_t> offset_bytes, absl::string_view content, const Digest& digest,
+                                     std::optional<uint64_t> size_bytes) {
+  STRATA_ASSIGN_OR_RETURN(const auto writer, OpenUpload(context, repository, upload_id, offset_bytes, content.size()));
+  if (!content.empty()) STRATA_RETURN_IF_ERROR(writer->Write(content));
+  return writer->Commit(digest, size_bytes);
+}
+
 absl::Status UploadBlob(BlobStore& store, const CallContext& context, absl::string_view repository, ByteSource& source,
                         const Digest& digest, std::optional<uint64_t> size_bytes) {
   STRATA_ASSIGN_OR_RETURN(const std::string id, store.StartUpload(context, repository, digest.algorithm()));

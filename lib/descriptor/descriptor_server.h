@@ -38,6 +38,9 @@ class DescriptorServer {
   // The ticket for `fd`, which is kept until then.  kResourceExhausted: too many tickets are out; let the caller use gRPC.
   absl::StatusOr<std::string> Offer(UniqueFd fd) { return tickets_.Add(std::move(fd)); }
 
+  // Closes what the ticket stands for, unless it was fetched already.
+  void Withdraw(absl::string_view ticket) { tickets_.Take(ticket).status().IgnoreError(); }
+
   // Absolute; what a client connects to.
   const std::string& path() const { return options_.path; }
   size_t outstanding() const { return tickets_.size(); }

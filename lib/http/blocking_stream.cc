@@ -82,6 +82,23 @@ absl::StatusOr<size_t> BlockingStream::Read(char* buffer, size_t size) {
   }
 }
 
+absl::StatusOr<std::optional<size_t>> BlockingStream::FillPipe(SplicePipe& pipe, size_t size, bool wait) {
+  while (true) {
+    const IoResult result = transport_.TryFillPipe(pipe.input(), size);
+    switch (result.kind) {
+      case IoResult::Kind::kMoved:
+        reading_.Moved(result.bytes);
+        pipe.Filled(result.bytes);
+        return result.bytes;
+      case IoResult::Kind::kFailed:
+        return PeerError(result.error_number, "reading");
+      default:
+        if (!wait) return std::nullopt;
+        STRATA_RETURN_IF_ERROR(Wait(result.kind, reading_));
+    }
+  }
+}
+
 absl::Status BlockingStream::Write(absl::string_view head, absl::string_view body, bool more) {
   while (!head.empty() || !body.empty()) {
     std::array<iovec, 2> pieces;

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 
 #include "absl/status/status.h"
@@ -11,6 +12,7 @@
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
 #include "lib/http/progress_meter.h"
+#include "lib/http/splice_pipe.h"
 #include "lib/http/transport.h"
 
 namespace strata::http {
@@ -25,6 +27,10 @@ class BlockingStream {
 
   // As ByteSource::Read().
   absl::StatusOr<size_t> Read(char* buffer, size_t size);
+  // Whether FillPipe() may be called.
+  bool can_fill_pipe() const { return transport_.can_fill_pipe(); }
+  // As Read(), into `pipe`. With `wait` false it returns nullopt when nothing can be moved at this moment.
+  absl::StatusOr<std::optional<size_t>> FillPipe(SplicePipe& pipe, size_t size, bool wait);
   // Writes all of `head`, then all of `body`, in as few calls as possible.
   absl::Status Write(absl::string_view head, absl::string_view body = "", bool more = false);
   // Sends a part of a file the cheapest way for this peer.

@@ -13,9 +13,18 @@
 
 namespace strata::http {
 
+// The body of a request; see Request::body.
+class BodySource : public ByteSource {
+ public:
+  // As Read(), into `file` at `offset_bytes`: moves 1 to `limit_bytes` bytes there and returns how many; 0 means the end. Where the
+  // connection allows it they never pass through user space. When the client fails after some bytes have moved, they are returned,
+  // and the error by the next call. An error of the file has the code of its errno and leaves the body unusable.
+  virtual absl::StatusOr<uint64_t> MoveToFile(int file, uint64_t offset_bytes, uint64_t limit_bytes) = 0;
+};
+
 // Used by the handler's thread only, valid until the handler returns.
 struct Request {
-  explicit Request(ByteSource& body) : body(body) {}
+  explicit Request(BodySource& body) : body(body) {}
 
   std::string method;     // as sent: "GET"; a token
   std::string target;     // as sent: "/v2/a%2Fb?x=1"
@@ -33,7 +42,7 @@ struct Request {
   // away or breaks the chunk framing with kUnavailable or kInvalidArgument. The first read answers "Expect: 100-continue".
   // Nothing here limits the size: a handler that stores what it reads sets its own limit.
   // Whatever the handler leaves unread is skipped up to 64 KiB; beyond that the connection is closed after the response.
-  ByteSource& body;
+  BodySource& body;
 
   bool has_body() const { return !content_length.has_value() || *content_length > 0; }
 };

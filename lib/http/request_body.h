@@ -4,15 +4,18 @@
 
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <optional>
 #include <string>
 
 #include "lib/bytes/byte_stream.h"
 #include "lib/http/blocking_stream.h"
+#include "lib/http/request.h"
+#include "lib/http/splice_pipe.h"
 
 namespace strata::http {
 
-class RequestBody final : public ByteSource {
+class RequestBody final : public BodySource {
  public:
   // `buffer` holds what was received and not yet used; bytes are taken off its front. nullopt: chunked. `before_first_read` (may
   // be empty) runs once, before the first read that needs the network. All must outlive this object.
@@ -20,6 +23,7 @@ class RequestBody final : public ByteSource {
               std::function<absl::Status()> before_first_read);
 
   absl::StatusOr<size_t> Read(char* buffer, size_t size) override;
+  absl::StatusOr<uint64_t> MoveToFile(int file, uint64_t offset_bytes, uint64_t limit_bytes) override;
 
   // Everything was read: what follows in the buffer belongs to the next request.
   bool is_finished() const { return state_ == State::kFinished; }
@@ -36,6 +40,11 @@ class RequestBody final : public ByteSource {
   enum class State { kLength, kChunkSize, kChunkData, kChunkEnd, kTrailers, kFinished, kFailed };
 
   absl::StatusOr<size_t> ReadInner(char* buffer, size_t size);
+  absl::StatusOr<uint64_t> MoveThroughPipe(int file, uint64_t offset_bytes, uint64_t limit_bytes);
+  absl::StatusOr<uint64_t> MoveThroughMemory(int file, uint64_t offset_bytes, uint64_t limit_bytes);
+  absl::StatusOr<size_t> FillPipe(size_t size);
+  absl::Status Fail(const absl::Status& status);
+  void Took(size_t count);
   absl::StatusOr<size_t> ReadRaw(char* buffer, size_t size);
   absl::StatusOr<std::string> TakeLine();
   absl::Status FillBuffer();
@@ -52,6 +61,11 @@ class RequestBody final : public ByteSource {
   std::function<absl::Status()> before_first_read_;
   State state_;
   absl::Status failure_;
+  // Of MoveToFile(), made by its first call.
+  std::optional<SplicePipe> pipe_;
+  std::unique_ptr<char[]> memory_;
+  // How much to read when a chunk's size line is wanted: the little that the last one took lets the next content stay in the kernel.
+  size_t fill_bytes_;
 };
 
 }  // namespace strata::http

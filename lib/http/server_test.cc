@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <stdlib.h>
+#include <sys/mman.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
@@ -92,6 +93,116 @@ TEST(ServerTest, RefusesBrokenChunks) {
     client.Send(absl::StrCat("PUT /u HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n", body));
     EXPECT_THAT(client.ReadToEnd(), ::testing::AllOf(StartsWith("HTTP/1.1 400"), HasSubstr("chunk framing"))) << body;
   }
+}
+
+// Moves the body into a file and answers with what is there, and with the error that ended it.
+class ToFile {
+ public:
+  explicit ToFile(uint64_t limit = 1 << 20) : limit_(limit) {}
+
+  void operator()(const Request& request, ResponseWriter& response) const {
+    const UniqueFd file(::memfd_create("body", MFD_CLOEXEC));
+    uint64_t size = 0;
+    absl::StatusOr<uint64_t> moved = 1;
+    while (moved.ok() && *moved > 0) {
+      moved = request.body.MoveToFile(file.get(), size, limit_);
+      EXPECT_LE(moved.value_or(0), limit_);
+      size += moved.value_or(0);
+    }
+    FdSource source(file.get());
+    const auto content = ReadAll(source, 64 << 20);
+    ASSERT_OK(content);
+    EXPECT_EQ(content->size(), size);
+    response.SendText("text/plain", absl::StrCat("[", *content, "]", moved.status().message())).IgnoreError();
+  }
+
+ private:
+  const uint64_t limit_;
+};
+
+std::string Pattern(size_t size) {
+  std::string text(size, '\0');
+  for (size_t i = 0; i < size; ++i) text[i] = static_cast<char>('a' + (i * 7 + i / 1000) % 26);
+  return text;
+}
+
+std::string Chunked(absl::string_view content, size_t chunk) {
+  std::string text;
+  for (; !content.empty(); content.remove_prefix(std::min(chunk, content.size()))) {
+    const absl::string_view piece = content.substr(0, chunk);
+    absl::StrAppend(&text, absl::Hex(piece.size()), "\r\n", piece, "\r\n");
+  }
+  return text + "0\r\n\r\n";
+}
+
+constexpr char kPut[] = "PUT /u HTTP/1.1\r\nHost: x\r\n";
+
+TEST(ServerTest, MovesABodyIntoAFile) {
+  const std::string content = Pattern(3'000'001);
+  for (const uint64_t limit : {7u, 4096u, 100'000u, 8u << 20}) {
+    SCOPED_TRACE(limit);
+    const std::string body = content.substr(0, limit == 7 ? 5000 : content.size());
+    const auto server = StartServer(ToFile(limit));
+    SocketForTest client(server->port());
+    client.Send(absl::StrCat(kPut, "Content-Length: ", body.size(), "\r\n\r\n", body, Get("/next")));
+    EXPECT_TRUE(client.ReadResponse().ends_with(absl::StrCat("\r\n\r\n[", body, "]")));
+    EXPECT_THAT(client.ReadResponse(), EndsWith("[]"));
+  }
+}
+
+TEST(ServerTest, MovesAChunkedBodyIntoAFileHoweverItIsCut) {
+  const auto server = StartServer(ToFile());
+  const std::string content = Pattern(1'500'000);
+  for (const size_t chunk : {1000u, 16'383u, 32'768u, 65'536u, 1u << 20}) {
+    SCOPED_TRACE(chunk);
+    SocketForTest client(server->port());
+    client.Send(absl::StrCat(kPut, "Transfer-Encoding: chunked\r\n\r\n", Chunked(content, chunk), Get("/next")));
+    EXPECT_TRUE(client.ReadResponse().ends_with(absl::StrCat("\r\n\r\n[", content, "]")));
+    EXPECT_THAT(client.ReadResponse(), EndsWith("[]"));
+  }
+  SocketForTest client(server->port());
+  client.Send(absl::StrCat(kPut, "Transfer-Encoding: chunked\r\n\r\n"));
+  // A size line that grows, with an extension, after one that was short.
+  const std::string large = Pattern(20'000);
+  const std::string body = absl::StrCat("4e20\r\n", large, "\r\n1\r\nx\r\n0004E20;name=\"a value\"\r\n", large, "\r\n0\r\nTrailer: t\r\n\r\n");
+  for (size_t at = 0; at < body.size(); at += 997) client.Send(absl::string_view(body).substr(at, 997));
+  EXPECT_TRUE(client.ReadResponse().ends_with(absl::StrCat("[", large, "x", large, "]")));
+}
+
+TEST(ServerTest, GivesWhatArrivedBeforeTheErrorOfAMovedBody) {
+  const auto server = StartServer(ToFile());
+  const std::string content = Pattern(100'000);
+  SocketForTest broken(server->port());
+  broken.Send(absl::StrCat(kPut, "Transfer-Encoding: chunked\r\n\r\n186a0\r\n", content, "\r\nnonsense\r\n"));
+  EXPECT_THAT(broken.ReadToEnd(), HasSubstr(absl::StrCat("[", content, "]chunk framing: bad chunk size")));
+  SocketForTest gone(server->port());
+  gone.Send(absl::StrCat(kPut, "Content-Length: 100001\r\n\r\n", content));
+  gone.CloseWriting();
+  EXPECT_THAT(gone.ReadToEnd(), HasSubstr(absl::StrCat("[", content, "]the client closed the connection")));
+}
+
+TEST(ServerTest, AMovedBodyThatStandsStillIsGivenUp) {
+  ServerOptions options;
+  options.min_progress_timeout = absl::Milliseconds(100);
+  const auto server = StartServer(ToFile(), options);
+  SocketForTest client(server->port());
+  client.Send(absl::StrCat(kPut, "Content-Length: 10\r\n\r\nabc"));
+  EXPECT_THAT(client.ReadToEnd(), HasSubstr("[abc]the peer makes no progress"));
+}
+
+TEST(ServerTest, AFileThatTakesNothingFailsTheMove) {
+  std::promise<absl::Status> failed;
+  const auto server = StartServer([&failed](const Request& request, ResponseWriter& response) {
+    const UniqueFd file(::memfd_create("sealed", MFD_CLOEXEC | MFD_ALLOW_SEALING));
+    EXPECT_EQ(::fcntl(file.get(), F_ADD_SEALS, F_SEAL_GROW), 0);
+    failed.set_value(request.body.MoveToFile(file.get(), 0, 1000).status());
+    EXPECT_THAT(request.body.MoveToFile(file.get(), 0, 1000), StatusIs(absl::StatusCode::kPermissionDenied, ""));
+    response.SendText("text/plain", "sealed").IgnoreError();
+  });
+  SocketForTest client(server->port());
+  client.Send(absl::StrCat(kPut, "Content-Length: 100\r\n\r\n", Pattern(100)));
+  EXPECT_THAT(failed.get_future().get(), StatusIs(absl::StatusCode::kPermissionDenied, "request body"));
+  EXPECT_THAT(client.ReadToEnd(), EndsWith("sealed"));
 }
 
 TEST(ServerTest, HeadCarriesTheLengthOfGetAndNoBody) {

@@ -109,6 +109,8 @@ class TlsTransport final : public Transport {
 
   IoResult TrySendFile(int, uint64_t, size_t) override { return {IoResult::Kind::kFailed, 0, EOPNOTSUPP}; }
   bool can_send_file() const override { return false; }
+  IoResult TryFillPipe(int, size_t) override { return {IoResult::Kind::kFailed, 0, EOPNOTSUPP}; }
+  bool can_fill_pipe() const override { return false; }
   int fd() const override { return socket_.get(); }
   bool is_encrypted() const override { return true; }
   bool is_handshaking() const override { return is_handshaking_; }

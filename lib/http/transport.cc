@@ -1,5 +1,6 @@
 #include "lib/http/transport.h"
 
+#include <fcntl.h>
 #include <sys/sendfile.h>
 #include <sys/socket.h>
 
@@ -48,6 +49,16 @@ class PlainTransport final : public Transport {
   }
 
   bool can_send_file() const override { return true; }
+
+  IoResult TryFillPipe(int pipe, size_t size) override {
+    ssize_t n;
+    do {
+      n = ::splice(socket_.get(), nullptr, pipe, nullptr, size, SPLICE_F_MOVE | SPLICE_F_NONBLOCK);
+    } while (n < 0 && errno == EINTR);
+    return ResultOf(n, IoResult::Kind::kWantRead);
+  }
+
+  bool can_fill_pipe() const override { return true; }
   int fd() const override { return socket_.get(); }
   void EndWriting() override { ::shutdown(socket_.get(), SHUT_WR); }
 

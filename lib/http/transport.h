@@ -36,6 +36,10 @@ class Transport {
   // Moves bytes of a file without passing them through user space. Only when can_send_file().
   virtual IoResult TrySendFile(int file, uint64_t offset, size_t size) = 0;
   virtual bool can_send_file() const = 0;
+  // Moves received bytes into a pipe without passing them through user space; also kWantRead when the pipe is full. Only when
+  // can_fill_pipe().
+  virtual IoResult TryFillPipe(int pipe, size_t size) = 0;
+  virtual bool can_fill_pipe() const = 0;
   // To be waited on; owned by this object.
   virtual int fd() const = 0;
   // Says "no more" to the peer; what it still sends can be read.

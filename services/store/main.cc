@@ -10,6 +10,7 @@
 #include "lib/base/clock.h"
 #include "lib/base/status.h"
 #include "lib/config/parser.h"
+#include "lib/descriptor/descriptor_server.h"
 #include "lib/log/log.h"
 #include "lib/metrics/metrics.h"
 #include "lib/rpc/call.h"
@@ -77,8 +78,11 @@ absl::StatusOr<int> Serve(const Config& config, const std::string& described_con
   Maintenance maintenance(engine->core(), scrubber, backups);
   scrubber.Start();
 
+  STRATA_ASSIGN_OR_RETURN(const std::unique_ptr<descriptor::DescriptorServer> descriptors,
+                          descriptor::DescriptorServer::Start({.path = absl::StrCat(config.data, "/descriptors.sock")}, clock));
   rpc::CallWatcher watcher;
-  const std::unique_ptr<grpc::Service> blobs = NewBlobService(*engine, watcher, {.max_streams = MaxStreams(config)});
+  const std::unique_ptr<grpc::Service> blobs =
+      NewBlobService(*engine, watcher, {.max_streams = MaxStreams(config)}, descriptors.get());
   const std::unique_ptr<grpc::Service> manifests = NewManifestService(*engine, watcher);
   const std::unique_ptr<grpc::Service> cache = NewCacheService(*engine, watcher);
   const std::unique_ptr<grpc::Service> quotas = NewQuotaService(*engine, watcher);

@@ -1,9 +1,14 @@
 """push, pull and requests: the registry against Debian's docker-registry."""
 
+import collections
+import concurrent.futures
 import hashlib
+import http.client
 import json
+import multiprocessing
 import os
 import re
+import socket
 import subprocess
 import urllib.request
 
@@ -12,6 +17,11 @@ from peers import DockerRegistry, Failed, Strata
 
 MIB = 1 << 20
 REPOSITORY = "bench/blob"
+SMALL_CLIENTS = 8
+PARALLEL_PUSHES = 8
+
+# What a client in another process has to know of a peer.
+Address = collections.namedtuple("Address", "name address")
 
 
 def peers(scratch):
@@ -89,6 +99,60 @@ def push(scratch, rounds, scale, table):
                     with Meter(*peer.servers) as meter:
                         send(peer, blob)
                     table.add(work, peer.name, meter, size / MIB, "MiB/s")
+
+
+def send_small(peer, blobs):
+    """Each by POST and PUT, as clients push, over one connection; blobs is a list of (digest, content)."""
+    connection = http.client.HTTPConnection(peer.address, timeout=60)
+    connection.connect()
+    connection.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+
+    def answer(method, path, body, wanted):
+        connection.request(method, path, body=body, headers={"Content-Type": "application/octet-stream"})
+        response = connection.getresponse()
+        response.read()
+        if response.status != wanted:
+            raise Failed(f"{peer.name} answered {method} {path} with {response.status}")
+        return response.headers
+
+    for digest, content in blobs:
+        location = answer("POST", f"/v2/{REPOSITORY}/blobs/uploads/", b"", 202)["Location"]
+        answer("PUT", _with_digest(location.removeprefix(f"http://{peer.address}"), digest), content, 201)
+    connection.close()
+
+
+def _small_blobs(count):
+    contents = [os.urandom(4096) for _ in range(count)]
+    return [("sha256:" + hashlib.sha256(content).hexdigest(), content) for content in contents]
+
+
+def small(scratch, rounds, scale, table):
+    count = max(SMALL_CLIENTS, int(10_000 * scale))
+    table.title(f"push of {count} blobs of 4 KiB, by POST and PUT; the Python client shares the cores with the server")
+    for _ in range(rounds):
+        for clients in (1, SMALL_CLIENTS):
+            for peer in peers(scratch):
+                with peer, multiprocessing.Pool(clients) as pool:
+                    parts = [_small_blobs(count // clients) for _ in range(clients)]
+                    with Meter(*peer.servers) as meter:
+                        pool.starmap(send_small, [(Address(peer.name, peer.address), part) for part in parts])
+                    table.add(f"{clients} at once", peer.name, meter, count // clients * clients, "blobs/s")
+
+
+def parallel(scratch, rounds, scale, table):
+    """Memory is what this is for: see the table's last column."""
+    size = max(MIB, int(1024 * MIB * scale))
+    blobs = [Blob(scratch / f"blob-{i}", size) for i in range(PARALLEL_PUSHES)]
+    table.title(f"{PARALLEL_PUSHES} pushes of {size // MIB} MiB at once, by PUT")
+    for _ in range(rounds):
+        for peer in peers(scratch):
+            with peer:
+                for blob in blobs:
+                    blob.refresh()
+                os.sync()
+                with Meter(*peer.servers) as meter, concurrent.futures.ThreadPoolExecutor(PARALLEL_PUSHES) as pool:
+                    list(pool.map(lambda blob: put_monolithic(peer, blob), blobs))
+                table.add("PUT, monolithic", peer.name, meter, size / MIB * PARALLEL_PUSHES, "MiB/s")
 
 
 def pull(scratch, rounds, scale, table):

@@ -101,12 +101,40 @@ absl::StatusOr<uint64_t> WriteAndFlush(const Exchange& exchange, const std::opti
   return About(Subject::kUpload, writer->Flush());
 }
 
+absl::Status AboutCommit(const absl::Status& committed) {
+  return About(absl::IsInvalidArgument(committed) ? Subject::kDigest : Subject::kUpload, committed);
+}
+
+// What arrived of a body whose end never came.
+absl::Status KeepPart(const Exchange& exchange, absl::string_view id, const std::optional<http::ByteRange>& range,
+                      absl::string_view content) {
+  if (content.empty()) return absl::OkStatus();
+  STRATA_ASSIGN_OR_RETURN(const auto writer, OpenWriter(exchange, id, range));
+  STRATA_RETURN_IF_ERROR(writer->Write(content));
+  return writer->Flush().status();
+}
+
+// One call to the store instead of a stream: most blobs of an image are small, and the PUT that ends a chunked push is empty.
+absl::Status CommitSmall(const Exchange& exchange, absl::string_view id, const std::optional<http::ByteRange>& range,
+                         const Digest& digest) {
+  std::string content;
+  const absl::Status received = ReadSmallBody(exchange.request, &content);
+  if (!received.ok()) {
+    const absl::Status kept = KeepPart(exchange, id, range, content);
+    if (kept.ok()) return received;
+    return Annotate(received, absl::StrCat("what arrived could not be kept either (", kept.message(), ")"));
+  }
+  const auto offset = range ? std::optional<uint64_t>(range->first) : std::nullopt;
+  return AboutCommit(
+      exchange.services.blobs.FinishUpload(exchange.context, exchange.route.repository, id, offset, content, digest));
+}
+
 absl::Status WriteAndCommit(const Exchange& exchange, absl::string_view id, const std::optional<http::ByteRange>& range,
                             const Digest& digest) {
+  if (IsSmall(exchange.request)) return CommitSmall(exchange, id, range, digest);
   STRATA_ASSIGN_OR_RETURN(const auto writer, OpenWriter(exchange, id, range));
   STRATA_RETURN_IF_ERROR(WriteChunk(exchange.request, range, *writer));
-  const absl::Status committed = writer->Commit(digest);
-  return About(absl::IsInvalidArgument(committed) ? Subject::kDigest : Subject::kUpload, committed);
+  return AboutCommit(writer->Commit(digest));
 }
 
 // POST with ?digest= and all of the content.

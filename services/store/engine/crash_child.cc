@@ -55,6 +55,33 @@ void UploadInTwo(StoreEngine& engine, const Acknowledgements& told, size_t first
   told.Say(absl::StrCat("blob ", size, " ", seed));
 }
 
+// Puts `bytes` into the extent through its descriptor, as another process would.
+void PutDirectly(blobstore::UploadWriter& writer, absl::string_view bytes) {
+  blobstore::DirectUpload* const direct = OrExit(writer.Direct());
+  // Without leases there is no descriptor, and this is one more upload by Write().
+  if (direct == nullptr) return OrExit(writer.Write(bytes));
+  if (OrExit(direct->Allowance()) < bytes.size()) _exit(4);
+  const auto at = static_cast<off_t>(direct->offset_bytes());
+  if (::pwrite(direct->descriptor(), bytes.data(), bytes.size(), at) != static_cast<ssize_t>(bytes.size())) _exit(5);
+  OrExit(direct->Advance(bytes.size()));
+}
+
+void UploadDirectlyInTwo(StoreEngine& engine, const Acknowledgements& told, size_t first, size_t size, uint32_t seed) {
+  const CallContext context;
+  const std::string content = MakeContent(size, seed);
+  const std::string id = OrExit(engine.StartUpload(context, "a", DigestAlgorithm::kSha256));
+  told.Say(absl::StrCat("upload ", id, " 0"));
+  auto writer = OrExit(engine.OpenUpload(context, "a", id, 0));
+  PutDirectly(*writer, absl::string_view(content).substr(0, first));
+  OrExit(writer->Flush());
+  told.Say(absl::StrCat("upload ", id, " ", first));
+  writer = OrExit(engine.OpenUpload(context, "a", id, first));
+  PutDirectly(*writer, absl::string_view(content).substr(first));
+  told.Say(absl::StrCat("committing ", id));
+  OrExit(writer->Commit(Digest::Of(content)));
+  told.Say(absl::StrCat("blob ", size, " ", seed));
+}
+
 // Everything that has a commit point, once at least.
 void Work(StoreEngine& engine, testing::FakeClock& clock, const Acknowledgements& told) {
   const CallContext context;
@@ -63,6 +90,7 @@ void Work(StoreEngine& engine, testing::FakeClock& clock, const Acknowledgements
   UploadInTwo(engine, told, 1000, 2000, 3);
   UploadInTwo(engine, told, 1000, kLarge, 4);
   UploadInTwo(engine, told, 100000, kLarge, 5);
+  UploadDirectlyInTwo(engine, told, 100000, kLarge, 6);
   UploadAcknowledged(engine, told, kLarge, 2);
   blobstore::PutManifestOptions options;
   options.tags = {"t"};

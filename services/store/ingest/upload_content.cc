@@ -22,7 +22,6 @@ absl::StatusOr<std::unique_ptr<UploadContent>> UploadContent::Open(const Core& c
   if (row.layout == Layout::kExtent) {
     STRATA_ASSIGN_OR_RETURN(content->slot_, slots.Take());
     STRATA_ASSIGN_OR_RETURN(content->extent_, core.extents.Append(row.blob_id, row.offset_bytes));
-    STRATA_RETURN_IF_ERROR(content->StartPipeline());
     return content;
   }
   if (row.offset_bytes == 0) return content;
@@ -35,8 +34,8 @@ absl::StatusOr<std::unique_ptr<UploadContent>> UploadContent::Open(const Core& c
 
 absl::Status UploadContent::Write(absl::string_view data) {
   if (data.empty()) return absl::OkStatus();
-  if (pipeline_ == nullptr && inline_bytes_.size() + data.size() <= kMaxInlineBytes) return WriteInline(data);
-  if (pipeline_ == nullptr) STRATA_RETURN_IF_ERROR(StartExtent());
+  if (extent_ == nullptr && inline_bytes_.size() + data.size() <= kMaxInlineBytes) return WriteInline(data);
+  if (extent_ == nullptr) STRATA_RETURN_IF_ERROR(StartExtent());
   return WriteToExtent(data);
 }
 
@@ -52,8 +51,23 @@ absl::Status UploadContent::StartExtent() {
   core_.AtCommitPoint("upload.extent_created");
   settled_.Update(absl::string_view(inline_bytes_).substr(inline_hashed_));
   STRATA_RETURN_IF_ERROR(extent_->Write(inline_bytes_));
-  STRATA_RETURN_IF_ERROR(StartPipeline());
   std::string().swap(inline_bytes_);
+  return absl::OkStatus();
+}
+
+absl::StatusOr<UniqueFd> UploadContent::OpenForOthers() {
+  if (extent_ == nullptr) STRATA_RETURN_IF_ERROR(StartExtent());
+  STRATA_ASSIGN_OR_RETURN(UniqueFd descriptor, extent_->OpenForOthers());
+  return descriptor;
+}
+
+absl::Status UploadContent::Adopt(uint64_t count) {
+  if (pipeline_ != nullptr) {
+    STRATA_RETURN_IF_ERROR(Settle());
+    pipeline_.reset();
+  }
+  STRATA_RETURN_IF_ERROR(extent_->Adopt(count, [this](absl::string_view piece) { settled_.Update(piece); }));
+  size_bytes_ = extent_->size_bytes();
   return absl::OkStatus();
 }
 
@@ -67,6 +81,7 @@ absl::Status UploadContent::StartPipeline() {
 }
 
 absl::Status UploadContent::WriteToExtent(absl::string_view data) {
+  if (pipeline_ == nullptr) STRATA_RETURN_IF_ERROR(StartPipeline());
   while (!data.empty()) {
     if (filling_ == nullptr) filling_ = pipeline_->Acquire();
     const size_t n = std::min(data.size(), kStreamChunkBytes - filling_->size);
@@ -87,11 +102,12 @@ absl::Status UploadContent::EmitBuffer() {
 }
 
 absl::Status UploadContent::Settle() {
-  if (pipeline_ == nullptr) {
+  if (extent_ == nullptr) {
     settled_.Update(absl::string_view(inline_bytes_).substr(inline_hashed_));
     inline_hashed_ = inline_bytes_.size();
     return absl::OkStatus();
   }
+  if (pipeline_ == nullptr) return absl::OkStatus();
   if (filling_ != nullptr) STRATA_RETURN_IF_ERROR(EmitBuffer());
   settled_ = pipeline_->Drain();
   return absl::OkStatus();

@@ -1,7 +1,10 @@
-// The bytes of one upload while a writer holds it: in memory up to 32 KiB, then in an extent that a second thread hashes.
+// The bytes of one upload while a writer holds it: in memory up to 32 KiB, then in an extent.
 //
-//            Write past 32 KiB
-//   kInline ───────────────────► kExtent        (never back)
+//            Write past 32 KiB, OpenForOthers
+//   kInline ──────────────────────────────────► kExtent        (never back)
+//
+// What comes through Write() is hashed by a second thread. After OpenForOthers() another process puts the bytes into the extent and
+// Adopt() hashes what is there, in the calling thread: the other process is the second one.
 //
 // Thread-compatible; calls block. After an error call nothing but the destructor.
 #pragma once
@@ -12,6 +15,7 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "lib/base/unique_fd.h"
 #include "lib/digest/digest.h"
 #include "services/store/engine/core.h"
 #include "services/store/engine/rows.h"
@@ -29,6 +33,14 @@ class UploadContent {
   // kResourceExhausted: disk full. kUnavailable: too many large uploads at this moment.
   absl::Status Write(absl::string_view data);
 
+  // From now on in an extent, whose descriptor this is. Errors as Write(), and ExtentWriter::OpenForOthers(), which changes nothing.
+  absl::StatusOr<UniqueFd> OpenForOthers();
+  // As ExtentWriter's, after OpenForOthers().
+  absl::StatusOr<uint64_t> Grant() { return extent_->Grant(); }
+  absl::Status Adopt(uint64_t count);
+  absl::Status Seal() { return extent_->Seal(); }
+
+
   // Waits until everything written is hashed and on its way to disk; needed before what follows.
   absl::Status Settle();
   absl::Status Sync();  // of the extent; nothing to do inline
@@ -36,7 +48,7 @@ class UploadContent {
   absl::StatusOr<Digest> DigestOfAll(DigestAlgorithm algorithm);
 
   uint64_t size_bytes() const { return size_bytes_; }
-  Layout layout() const { return pipeline_ ? Layout::kExtent : Layout::kInline; }
+  Layout layout() const { return extent_ ? Layout::kExtent : Layout::kInline; }
   const std::string& inline_bytes() const { return inline_bytes_; }
   const ContentHasher& hasher() const { return settled_; }  // as of Settle()
 
@@ -46,7 +58,7 @@ class UploadContent {
 
   absl::Status WriteInline(absl::string_view data);
   absl::Status WriteToExtent(absl::string_view data);
-  absl::Status StartExtent();  // moves the inline bytes there
+  absl::Status StartExtent();  // moves the inline bytes there, hashed
   absl::Status StartPipeline();
   absl::Status EmitBuffer();
 
@@ -59,7 +71,7 @@ class UploadContent {
   std::string inline_bytes_;
   WriterSlots::Slot slot_;
   std::unique_ptr<ExtentWriter> extent_;
-  std::unique_ptr<HashPipeline> pipeline_;
+  std::unique_ptr<HashPipeline> pipeline_;  // while bytes come to the extent through Write()
   HashPipeline::Buffer* filling_ = nullptr;
 };
 

@@ -52,7 +52,8 @@ absl::Status UploadSessions::Recover() {
     core_.open_sessions.Found(row.repository);
     core_.quotas.SetReserved(row.repository, keys::TextBehind(keys::Sessions(), sessions->key()), row.offset_bytes);
     const absl::Status cut = CutBehindOffset(core_, row);
-    if (cut.ok()) continue;
+    // kAborted: a process that had the extent's descriptor from the store that died. The next writer of the session waits for it.
+    if (cut.ok() || absl::IsAborted(cut)) continue;
     if (!absl::IsDataLoss(cut)) return cut;
     // Its bytes are gone: better that the client learns "no such upload" and starts again than that every write fails.
     STRATA_RETURN_IF_ERROR(Discard(row.repository, keys::TextBehind(keys::Sessions(), sessions->key()), std::nullopt));

@@ -1,4 +1,8 @@
 // Uploads through the whole engine: resuming, committing, refusing, one copy of equal content.
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <algorithm>
 #include <thread>
 
 #include "lib/blobstore/errors.h"
@@ -285,6 +289,225 @@ TEST_F(ManySessionsTest, AClientThatOpensThousandsIsStoppedAndLeavesNothing) {
   for (const char* prefix : {"U", "u"}) EXPECT_FALSE(rows_->Scan(Table::kFacts, prefix, "")->valid()) << prefix;
   EXPECT_TRUE(Extents().empty());
   Start();
+}
+
+// What another process does that was given the descriptor of an upload, in this one.
+class DirectUploadTest : public UploadTest {
+ protected:
+  void SetUp() override {
+    id_ = Start();
+    Open(0);
+  }
+  void Open(uint64_t offset) {
+    writer_.reset();
+    writer_ = OpenAt(id_, offset);
+    ASSERT_NE(writer_, nullptr);
+    const auto direct = writer_->Direct();
+    ASSERT_OK(direct);
+    direct_ = *direct;
+    if (direct_ == nullptr) GTEST_SKIP() << "the file system of the scratch folder has no leases";
+    ASSERT_EQ(direct_->offset_bytes(), offset);
+  }
+  void Put(absl::string_view bytes, uint64_t at) {
+    ASSERT_EQ(::pwrite(direct_->descriptor(), bytes.data(), bytes.size(), static_cast<off_t>(at)), static_cast<ssize_t>(bytes.size()));
+  }
+  // A descriptor that its owner does not close.
+  UniqueFd Keep() const { return UniqueFd(::fcntl(direct_->descriptor(), F_DUPFD_CLOEXEC, 0)); }
+  uintmax_t SizeOnDisk() const { return std::filesystem::file_size(Extents().at(0)); }
+
+  const std::string content_ = MakeContent(3'000'001, 4);
+  const Digest digest_ = Digest::Of(content_);
+  std::string id_;
+  std::unique_ptr<blobstore::UploadWriter> writer_;
+  blobstore::DirectUpload* direct_ = nullptr;
+};
+
+TEST_F(DirectUploadTest, WhatIsPutIntoTheFileBecomesTheBlob) {
+  for (uint64_t at = 0; at < content_.size();) {
+    ASSERT_OK_AND_ASSIGN(const uint64_t allowed, direct_->Allowance());
+    const absl::string_view piece = absl::string_view(content_).substr(at, std::min<uint64_t>(allowed, 700'000));
+    Put(piece, at);
+    ASSERT_OK(direct_->Advance(piece.size()));
+    at += piece.size();
+    EXPECT_EQ(direct_->offset_bytes(), at);
+  }
+  ASSERT_OK(writer_->Commit(digest_, content_.size()));
+  EXPECT_TRUE(Read("team/app", digest_) == content_);
+  Reopen();
+  EXPECT_TRUE(Read("team/app", digest_) == content_);
+}
+
+TEST_F(DirectUploadTest, GoesOnBehindWhatWasWrittenAndAcrossRestarts) {
+  id_ = Start();
+  writer_ = OpenAt(id_, 0);
+  ASSERT_OK(writer_->Write(content_.substr(0, 500)));
+  ASSERT_OK_AND_ASSIGN(direct_, writer_->Direct());
+  EXPECT_EQ(direct_->offset_bytes(), 500u);
+  Put(content_.substr(500, 100'000), 500);
+  ASSERT_OK(direct_->Allowance());
+  ASSERT_OK(direct_->Advance(100'000));
+  ASSERT_OK_AND_ASSIGN(const uint64_t held, writer_->Flush());
+  EXPECT_EQ(held, 100'500u);
+  writer_.reset();
+  Reopen();
+  Open(held);
+  ASSERT_OK(direct_->Allowance());
+  Put(content_.substr(held, 1'000'000), held);
+  ASSERT_OK(direct_->Advance(1'000'000));
+  ASSERT_OK(writer_->Flush());
+  writer_ = OpenAt(id_, held + 1'000'000);
+  ASSERT_OK(writer_->Write(content_.substr(held + 1'000'000)));
+  ASSERT_OK(writer_->Commit(digest_, content_.size()));
+  EXPECT_TRUE(Read("team/app", digest_) == content_);
+}
+
+TEST_F(DirectUploadTest, TakesBytesByWriteInBetween) {
+  size_t at = 0;
+  for (const size_t piece : {100'000u, 1'000'000u, 500'000u, 1'400'001u}) {
+    ASSERT_OK(direct_->Allowance());
+    if (at > 0 && at < 1'200'000) {
+      ASSERT_OK(writer_->Write(content_.substr(at, piece)));
+    } else {
+      Put(content_.substr(at, piece), at);
+      ASSERT_OK(direct_->Advance(piece));
+    }
+    at += piece;
+  }
+  ASSERT_EQ(at, content_.size());
+  ASSERT_OK(writer_->Commit(digest_));
+  EXPECT_TRUE(Read("team/app", digest_) == content_);
+}
+
+TEST_F(DirectUploadTest, UnreportedBytesAreNotPartOfTheUpload) {
+  ASSERT_OK(direct_->Allowance());
+  Put(content_.substr(0, 200'000), 0);
+  ASSERT_OK(direct_->Advance(150'000));
+  ASSERT_OK_AND_ASSIGN(const uint64_t held, writer_->Flush());
+  EXPECT_EQ(held, 150'000u);
+  EXPECT_EQ(SizeOnDisk(), 150'000u);
+  Open(held);
+  ASSERT_OK(direct_->Allowance());
+  Put(content_.substr(held, 200'000), held);
+  ASSERT_OK(direct_->Advance(50'000));
+  const std::string reported = content_.substr(0, 200'000);
+  ASSERT_OK(writer_->Commit(Digest::Of(reported)));
+  EXPECT_TRUE(Read("team/app", Digest::Of(reported)) == reported);
+  EXPECT_EQ(SizeOnDisk(), 200'000u);
+}
+
+TEST_F(DirectUploadTest, ReportedBytesThatAreNotThereFailTheWrite) {
+  ASSERT_OK(direct_->Allowance());
+  Put(content_.substr(0, 1000), 0);
+  ASSERT_OK(direct_->Advance(1000));
+  Put(content_.substr(1000, 1000), 1000);
+  EXPECT_THAT(direct_->Advance(1001), StatusIs(absl::StatusCode::kInvalidArgument, "has only 1000 more"));
+  EXPECT_THAT(direct_->Allowance(), StatusIs(absl::StatusCode::kFailedPrecondition, ""));
+  writer_.reset();
+  EXPECT_EQ(Offset(id_), 0u);
+  EXPECT_TRUE(Extents().empty());
+}
+
+TEST_F(DirectUploadTest, BytesBeyondTheAllowanceFailTheWriteAndGiveTheirSpaceBack) {
+  ASSERT_OK_AND_ASSIGN(const uint64_t allowed, direct_->Allowance());
+  Put("x", allowed);
+  EXPECT_THAT(direct_->Advance(1), StatusIs(absl::StatusCode::kInvalidArgument, "allowed"));
+  EXPECT_TRUE(Extents().empty());
+  Open(0);
+  ASSERT_OK_AND_ASSIGN(const uint64_t again, direct_->Allowance());
+  EXPECT_THAT(direct_->Advance(again + 1), StatusIs(absl::StatusCode::kInvalidArgument, "allowed"));
+}
+
+TEST_F(DirectUploadTest, TheAllowanceGrowsAsBytesAreAdopted) {
+  ASSERT_OK_AND_ASSIGN(const uint64_t allowed, direct_->Allowance());
+  ASSERT_OK_AND_ASSIGN(const uint64_t again, direct_->Allowance());
+  EXPECT_EQ(again, allowed);
+  Put(content_, 0);
+  ASSERT_OK(direct_->Advance(content_.size()));
+  ASSERT_OK_AND_ASSIGN(const uint64_t then, direct_->Allowance());
+  EXPECT_EQ(then, allowed);
+}
+
+TEST_F(DirectUploadTest, NothingIsCommittedWhileAnybodyCanWriteIt) {
+  const UniqueFd kept = Keep();
+  ASSERT_OK(direct_->Allowance());
+  Put(content_, 0);
+  ASSERT_OK(direct_->Advance(content_.size()));
+  EXPECT_THAT(writer_->Commit(digest_), StatusIs(absl::StatusCode::kAborted, "open for writing"));
+  writer_.reset();
+  EXPECT_FALSE(Has("", digest_));
+  EXPECT_EQ(Offset(id_), 0u);
+}
+
+TEST_F(DirectUploadTest, ALateWriterKeepsTheNextOneAway) {
+  UniqueFd kept = Keep();
+  ASSERT_OK(direct_->Allowance());
+  Put(content_.substr(0, 100'000), 0);
+  ASSERT_OK(direct_->Advance(100'000));
+  ASSERT_OK(writer_->Flush());
+  EXPECT_THAT(engine_->OpenUpload(context_, "team/app", id_, 100'000), StatusIs(absl::StatusCode::kAborted, "open for writing"));
+  // Also after a restart of the store, which starts all the same.
+  ASSERT_EQ(::pwrite(kept.get(), "late", 4, 100'000), 4);
+  writer_.reset();
+  Reopen();
+  EXPECT_THAT(engine_->OpenUpload(context_, "team/app", id_, 100'000), StatusIs(absl::StatusCode::kAborted, "open for writing"));
+  kept.Reset();
+  Open(100'000);
+  EXPECT_EQ(SizeOnDisk(), 100'000u);
+  ASSERT_OK(direct_->Allowance());
+  Put(content_.substr(100'000), 100'000);
+  ASSERT_OK(direct_->Advance(content_.size() - 100'000));
+  ASSERT_OK(writer_->Commit(digest_));
+  EXPECT_TRUE(Read("team/app", digest_) == content_);
+}
+
+TEST_F(DirectUploadTest, ALateWriterOfADiscardedStartWritesIntoNothing) {
+  const UniqueFd kept = Keep();
+  EXPECT_THAT(direct_->Advance(1), StatusIs(absl::StatusCode::kInvalidArgument, ""));
+  Open(0);
+  ASSERT_OK(direct_->Allowance());
+  Put(content_, 0);
+  ASSERT_EQ(::pwrite(kept.get(), "late", 4, 0), 4);
+  ASSERT_OK(direct_->Advance(content_.size()));
+  ASSERT_OK(writer_->Commit(digest_));
+  EXPECT_TRUE(Read("team/app", digest_) == content_);
+}
+
+TEST_F(DirectUploadTest, BytesChangedBehindTheHashNeverPassAsTheBlob) {
+  ASSERT_OK(direct_->Allowance());
+  Put(content_, 0);
+  ASSERT_OK(direct_->Advance(content_.size()));
+  Put("changed", 1000);
+  ASSERT_OK(writer_->Commit(digest_));
+  ASSERT_OK_AND_ASSIGN(const auto reader, engine_->OpenBlob(context_, "team/app", digest_, 0, std::nullopt));
+  EXPECT_THAT(ReadAll(*reader, 1 << 30), StatusIs(absl::StatusCode::kDataLoss, ""));
+}
+
+TEST_F(DirectUploadTest, AFileThatItsWriterCutIsRefused) {
+  ASSERT_OK(direct_->Allowance());
+  Put(content_, 0);
+  ASSERT_OK(direct_->Advance(content_.size()));
+  ASSERT_EQ(::ftruncate(direct_->descriptor(), 100), 0);
+  EXPECT_THAT(writer_->Commit(digest_), StatusIs(absl::StatusCode::kInvalidArgument, "cut"));
+  EXPECT_FALSE(Has("", digest_));
+}
+
+TEST_F(DirectUploadTest, CancellingUnderItEndsIt) {
+  ASSERT_OK(direct_->Allowance());
+  Put(content_, 0);
+  ASSERT_OK(direct_->Advance(content_.size()));
+  ASSERT_OK(engine_->CancelUpload(context_, "team/app", id_));
+  EXPECT_THAT(writer_->Commit(digest_), StatusIs(absl::StatusCode::kNotFound, id_));
+  writer_.reset();
+  EXPECT_TRUE(Extents().empty());
+  EXPECT_FALSE(Has("", digest_));
+}
+
+TEST_F(DirectUploadTest, AVanishedWriterLeavesWhatItReported) {
+  ASSERT_OK(direct_->Allowance());
+  Put(content_, 0);
+  ASSERT_OK(direct_->Advance(100'000));
+  writer_.reset();
+  EXPECT_EQ(Offset(id_), 100'000u);
 }
 
 }  // namespace

@@ -30,14 +30,27 @@ class SessionWriter final : public blobstore::UploadWriter {
     STRATA_RETURN_IF_ERROR(CheckOpen());
     absl::Status status = core_.quotas.Reserve(row_.repository, upload_id_, content_->size_bytes() + data.size());
     if (status.ok()) status = content_->Write(data);
-    if (status.ok()) return status;
-    const absl::Status failed = Fail(status);
-    CutUnrecorded();
-    return failed;
+    return status.ok() ? status : FailAndCut(status);
+  }
+
+  absl::StatusOr<blobstore::DirectUpload*> Direct() override {
+    STRATA_RETURN_IF_ERROR(CheckOpen());
+    if (direct_ != nullptr) return direct_.get();
+    absl::StatusOr<UniqueFd> descriptor = content_->OpenForOthers();
+    if (absl::IsUnimplemented(descriptor.status())) return nullptr;
+    if (!descriptor.ok()) return FailAndCut(descriptor.status());
+    direct_ = std::make_unique<DirectPart>(*this, *std::move(descriptor));
+    return direct_.get();
   }
 
   absl::StatusOr<uint64_t> Flush() override {
     STRATA_RETURN_IF_ERROR(CheckOpen());
+    STRATA_RETURN_IF_ERROR(FailOnError(content_->Settle()));
+    if (direct_ != nullptr) {
+      // Whoever holds the descriptor still can only add bytes that nobody counts: the next writer waits until it is gone.
+      const absl::Status sealed = Seal();
+      if (!sealed.ok() && !absl::IsAborted(sealed)) return FailAndCut(sealed);
+    }
     STRATA_RETURN_IF_ERROR(FailOnError(Record()));
     End();
     return row_.offset_bytes;
@@ -46,6 +59,10 @@ class SessionWriter final : public blobstore::UploadWriter {
   absl::Status Commit(const Digest& digest, std::optional<uint64_t> size_bytes) override {
     STRATA_RETURN_IF_ERROR(CheckOpen());
     STRATA_RETURN_IF_ERROR(FailOnError(content_->Settle()));
+    if (direct_ != nullptr) {
+      const absl::Status sealed = Seal();
+      if (!sealed.ok()) return FailAndCut(sealed);
+    }
     const absl::Status matches = CheckContent(digest, size_bytes);
     if (absl::IsInvalidArgument(matches)) {
       const absl::Status discarded = DiscardSession();
@@ -69,6 +86,29 @@ class SessionWriter final : public blobstore::UploadWriter {
     core_.quotas.SetReserved(row_.repository, upload_id_, session.ok() ? session->offset_bytes : 0);
   }
 
+  // The file of the extent, filled by another process.
+  class DirectPart final : public blobstore::DirectUpload {
+   public:
+    DirectPart(SessionWriter& writer, UniqueFd descriptor) : writer_(writer), descriptor_(std::move(descriptor)) {}
+    int descriptor() const override { return descriptor_.get(); }
+    uint64_t offset_bytes() const override { return writer_.content_ ? writer_.content_->size_bytes() : 0; }
+    absl::StatusOr<uint64_t> Allowance() override {
+      STRATA_RETURN_IF_ERROR(writer_.CheckOpen());
+      absl::StatusOr<uint64_t> granted = writer_.content_->Grant();
+      if (!granted.ok()) return writer_.FailAndCut(granted.status());
+      return granted;
+    }
+    absl::Status Advance(uint64_t count) override {
+      STRATA_RETURN_IF_ERROR(writer_.CheckOpen());
+      return writer_.Adopt(count);
+    }
+    void Close() { descriptor_.Reset(); }
+
+   private:
+    SessionWriter& writer_;
+    UniqueFd descriptor_;
+  };
+
   absl::Status CheckOpen() const {
     if (state_ == State::kOpen) return absl::OkStatus();
     return absl::FailedPreconditionError(absl::StrCat("upload \"", upload_id_, "\": this write has ended"));
@@ -82,8 +122,30 @@ class SessionWriter final : public blobstore::UploadWriter {
     return failed;
   }
 
+  absl::Status Adopt(uint64_t count) {
+    absl::Status status = core_.quotas.Reserve(row_.repository, upload_id_, content_->size_bytes() + count);
+    if (status.ok()) status = content_->Adopt(count);
+    return status.ok() ? status : FailAndCut(status);
+  }
+
+  // kAborted: somebody can write the extent still.
+  absl::Status Seal() {
+    direct_->Close();
+    const absl::Status sealed = content_->Seal();
+    // The file is gone when the session was cancelled meanwhile.
+    return absl::IsNotFound(sealed) ? NoSuchUpload(upload_id_) : sealed;
+  }
+
+  absl::Status FailAndCut(const absl::Status& status) {
+    if (absl::IsNotFound(status)) return FailOnError(status);
+    const absl::Status failed = Fail(status);
+    CutUnrecorded();
+    return failed;
+  }
+
   absl::Status Fail(const absl::Status& status) {
     state_ = State::kFailed;
+    if (direct_ != nullptr) direct_->Close();
     content_.reset();
     return Annotate(status, absl::StrCat("upload \"", upload_id_, "\""));
   }
@@ -95,7 +157,7 @@ class SessionWriter final : public blobstore::UploadWriter {
   }
 
   // Gives back the disk that a failed write took. When this fails too, the next writer or the next start does it. Not done when
-  // a transaction failed: it may yet turn out to be in the log, and then names these bytes.
+  // a transaction failed: it may yet turn out to be in the log, and then names these bytes; nor while another process writes.
   void CutUnrecorded() {
     if (row_.layout == Layout::kInline) {
       core_.extents.Remove(row_.blob_id).IgnoreError();
@@ -202,6 +264,7 @@ class SessionWriter final : public blobstore::UploadWriter {
   const std::string upload_id_;
   SessionRow row_;  // as recorded
   std::unique_ptr<UploadContent> content_;
+  std::unique_ptr<DirectPart> direct_;
   State state_ = State::kOpen;
 };
 

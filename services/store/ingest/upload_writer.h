@@ -5,6 +5,8 @@
 //          3. row (offset, hash state) synced                   3. one synced transaction: blob row (or the row of the same
 //          4. answer                                               blob, found), link, session gone
 //                                                               4. answer; the bytes of a second copy are removed
+// When another process put the bytes into the extent (Direct()), Commit first makes sure that none can write it any more and cuts
+// what was never reported; the hash is of what the store itself read in the file.
 // Dying anywhere before 3 leaves the session at its last recorded offset; the bytes behind are cut off at the next start.
 #pragma once
 

@@ -20,8 +20,9 @@ using rpc::ToGrpc;
 
 class BlobService final : public v1::BlobService::Service {
  public:
-  BlobService(blobstore::BlobStore& blobs, rpc::CallWatcher& watcher, const StreamLimits& limits)
-      : blobs_(blobs), watcher_(watcher), patience_(limits.patience), slots_(limits.max_streams) {}
+  BlobService(blobstore::BlobStore& blobs, rpc::CallWatcher& watcher, const StreamLimits& limits,
+              descriptor::DescriptorServer* descriptors)
+      : blobs_(blobs), watcher_(watcher), descriptors_(descriptors), patience_(limits.patience), slots_(limits.max_streams) {}
 
   grpc::Status StartUpload(ServerContext* server, const v1::StartUploadRequest* request,
                            v1::StartUploadResponse* response) override {
@@ -54,12 +55,27 @@ class BlobService final : public v1::BlobService::Service {
     return ToGrpc(blobs_.CancelUpload(call.context(), request->repository(), request->upload_id()));
   }
 
-  grpc::Status WriteUpload(ServerContext* server, grpc::ServerReader<v1::WriteUploadRequest>* reader,
-                           v1::WriteUploadResponse* response) override {
+  grpc::Status WriteUpload(ServerContext* server, UploadStream* stream) override {
     const ServerCall call(watcher_, *server);
     const auto slot = slots_.Take();
     if (!slot.ok()) return ToGrpc(slot.status());
-    return ToGrpc(ReceiveUpload(blobs_, call, *server, *reader, patience_, *response));
+    return ToGrpc(ReceiveUpload(blobs_, descriptors_, call, *server, *stream, patience_));
+  }
+
+  grpc::Status FinishUpload(ServerContext* server, const v1::FinishUploadRequest* request, v1::FinishUploadResponse*) override {
+    const ServerCall call(watcher_, *server);
+    return ToGrpc([&]() -> absl::Status {
+      const v1::WriteUploadRequest::Header& header = request->header();
+      if (request->data().size() > rpc::kContentMessageBytes) {
+        return absl::InvalidArgumentError(absl::StrCat(request->data().size(), " bytes at once; at most ",
+                                                       rpc::kContentMessageBytes, " are taken, use WriteUpload"));
+      }
+      STRATA_ASSIGN_OR_RETURN(const std::optional<uint64_t> offset, ParseUploadOffset(header.offset_bytes()));
+      STRATA_ASSIGN_OR_RETURN(const Digest digest, Digest::Parse(request->commit().digest()));
+      STRATA_ASSIGN_OR_RETURN(const uint64_t size, ParseSize("size_bytes", request->commit().size_bytes()));
+      return blobs_.FinishUpload(call.context(), header.repository(), header.upload_id(), offset, request->data(), digest,
+                                 size == 0 ? std::nullopt : std::optional<uint64_t>(size));
+    }());
   }
 
   grpc::Status ReadBlob(ServerContext* server, const v1::ReadBlobRequest* request,
@@ -137,6 +153,7 @@ class BlobService final : public v1::BlobService::Service {
 
   blobstore::BlobStore& blobs_;
   rpc::CallWatcher& watcher_;
+  descriptor::DescriptorServer* const descriptors_;
   const absl::Duration patience_;
   StreamSlots slots_;
 };
@@ -144,8 +161,8 @@ class BlobService final : public v1::BlobService::Service {
 }  // namespace
 
 std::unique_ptr<grpc::Service> NewBlobService(blobstore::BlobStore& blobs, rpc::CallWatcher& watcher,
-                                              const StreamLimits& limits) {
-  return std::make_unique<BlobService>(blobs, watcher, limits);
+                                              const StreamLimits& limits, descriptor::DescriptorServer* descriptors) {
+  return std::make_unique<BlobService>(blobs, watcher, limits, descriptors);
 }
 
 }  // namespace strata::store

@@ -1,6 +1,6 @@
 // The gRPC services of proto/strata/store/v1 over the store's interfaces: translators that check sizes and decide nothing else.
 //
-// Each service borrows its interface and the watcher, which outlive it. Thread-safe. Owners include <grpcpp/impl/service_type.h>.
+// Each service borrows what it is given, which outlives it. Thread-safe. Owners include <grpcpp/impl/service_type.h>.
 #pragma once
 
 #include <memory>
@@ -18,6 +18,9 @@ class Service;
 namespace strata::rpc {
 class CallWatcher;
 }
+namespace strata::descriptor {
+class DescriptorServer;
+}
 
 namespace strata::store {
 
@@ -26,8 +29,9 @@ struct StreamLimits {
   absl::Duration patience = absl::Minutes(10);  // for one message to come or go; a stream that takes longer is cancelled
 };
 
+// `descriptors`: where clients on this machine fetch the files they write to; null: all content comes in messages.
 std::unique_ptr<grpc::Service> NewBlobService(blobstore::BlobStore& blobs, rpc::CallWatcher& watcher,
-                                              const StreamLimits& limits = {});
+                                              const StreamLimits& limits = {}, descriptor::DescriptorServer* descriptors = nullptr);
 std::unique_ptr<grpc::Service> NewManifestService(blobstore::RefStore& refs, rpc::CallWatcher& watcher);
 std::unique_ptr<grpc::Service> NewCacheService(blobstore::CacheStore& cache, rpc::CallWatcher& watcher);
 std::unique_ptr<grpc::Service> NewQuotaService(blobstore::QuotaStore& quotas, rpc::CallWatcher& watcher);

@@ -106,13 +106,15 @@ class WireTest : public ::testing::Test {
   }
   // Sends these messages as one WriteUpload and returns the answer.
   grpc::Status Send(const std::vector<v1::WriteUploadRequest>& messages, v1::WriteUploadResponse* response = nullptr) {
-    v1::WriteUploadResponse ignored;
+    v1::WriteUploadResponse last;
     grpc::ClientContext context;
-    const auto stream = stub_->WriteUpload(&context, response == nullptr ? &ignored : response);
+    const auto stream = stub_->WriteUpload(&context);
     for (const auto& message : messages) {
       if (!stream->Write(message)) break;
     }
     stream->WritesDone();
+    while (stream->Read(&last)) continue;
+    if (response != nullptr) *response = last;
     return stream->Finish();
   }
   v1::WriteUploadRequest Header(const std::string& id, int64_t offset) {
@@ -169,8 +171,7 @@ TEST_F(WireTest, AVanishedClientLeavesAResumableSession) {
   const std::string id = StartUpload();
   {
     grpc::ClientContext context;
-    v1::WriteUploadResponse response;
-    const auto stream = stub_->WriteUpload(&context, &response);
+    const auto stream = stub_->WriteUpload(&context);
     ASSERT_TRUE(stream->Write(Header(id, 0)));
     stream->WaitForInitialMetadata();
     ASSERT_TRUE(stream->Write(Data("abc")));
@@ -267,8 +268,7 @@ class ImpatientTest : public WireTest {
 TEST_F(ImpatientTest, AnUploadThatStandsStillIsEndedAndItsSessionFree) {
   const std::string id = StartUpload();
   grpc::ClientContext context;
-  v1::WriteUploadResponse response;
-  const auto stream = stub_->WriteUpload(&context, &response);
+  const auto stream = stub_->WriteUpload(&context);
   ASSERT_TRUE(stream->Write(Header(id, 0)));
   ASSERT_TRUE(stream->Write(Data("abc")));
   EXPECT_EQ(stream->Finish().error_code(), grpc::StatusCode::CANCELLED);

@@ -29,4 +29,9 @@ absl::StatusOr<uint64_t> ParseSize(absl::string_view field, int64_t value) {
   return static_cast<uint64_t>(value);
 }
 
+absl::StatusOr<std::optional<uint64_t>> ParseUploadOffset(int64_t value) {
+  if (value == -1) return std::nullopt;
+  return ParseSize("offset_bytes", value);
+}
+
 }  // namespace strata::store

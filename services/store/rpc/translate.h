@@ -3,6 +3,7 @@
 
 #include <google/protobuf/repeated_ptr_field.h>
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -19,5 +20,8 @@ absl::StatusOr<std::vector<Digest>> ParseDigests(const TextList& texts);
 
 // kInvalidArgument, naming the field: below zero.
 absl::StatusOr<uint64_t> ParseSize(absl::string_view field, int64_t value);
+
+// Header.offset_bytes: -1 is "wherever the session is".
+absl::StatusOr<std::optional<uint64_t>> ParseUploadOffset(int64_t value);
 
 }  // namespace strata::store

@@ -1,7 +1,8 @@
 // The server's side of WriteUpload.
 //
-//   client: header   data...   commit | half-close
-//   server:        └ initial metadata "x-strata-upload: open" as soon as the session is open    └ response, or the error
+//   client: header   data...                                      commit | half-close
+//           header   open_file   written_bytes...                 commit | half-close
+//   server:        └ initial metadata "x-strata-upload: open" as soon as the session is open    └ last response, or the error
 //
 // A client that waits for that metadata learns of a wrong offset before it sends any content.
 #pragma once
@@ -12,14 +13,16 @@
 #include "absl/status/status.h"
 #include "absl/time/time.h"
 #include "lib/blobstore/blob_store.h"
+#include "lib/descriptor/descriptor_server.h"
 #include "lib/rpc/call.h"
 #include "proto/strata/store/v1/blob.pb.h"
 
 namespace strata::store {
 
-// Waits for each message `patience` at most; what came before is kept.
-absl::Status ReceiveUpload(blobstore::BlobStore& blobs, const rpc::ServerCall& call, grpc::ServerContext& server,
-                           grpc::ServerReader<v1::WriteUploadRequest>& reader, absl::Duration patience,
-                           v1::WriteUploadResponse& response);
+using UploadStream = grpc::ServerReaderWriter<v1::WriteUploadResponse, v1::WriteUploadRequest>;
+
+// Waits for each message `patience` at most; what came before is kept. `descriptors` null: content comes in messages only.
+absl::Status ReceiveUpload(blobstore::BlobStore& blobs, descriptor::DescriptorServer* descriptors, const rpc::ServerCall& call,
+                           grpc::ServerContext& server, UploadStream& stream, absl::Duration patience);
 
 }  // namespace strata::store
