@@ -18,6 +18,7 @@
 #include "absl/time/time.h"
 #include "absl/types/span.h"
 #include "lib/base/call_context.h"
+#include "lib/base/unique_fd.h"
 #include "lib/bytes/byte_stream.h"
 #include "lib/digest/digest.h"
 
@@ -68,10 +69,25 @@ class UploadWriter : public ByteSink {
   virtual absl::Status Commit(const Digest& digest, std::optional<uint64_t> size_bytes = std::nullopt) = 0;
 };
 
+// A blob's own file, and what verifies it (verified_reader.h). The file never changes; it stays readable when the blob is removed.
+struct BlobFile {
+  UniqueFd fd;  // for reading only
+  std::vector<uint32_t> checksums;  // CRC-32 of each whole MiB of the blob, the last one of the rest
+};
+
 class BlobReader : public ByteSource {
  public:
   // Of the whole blob, whatever range is read.
   virtual uint64_t size_bytes() const = 0;
+
+  // Writes all that is left to `sink`, in the pieces that cost least. Nothing can be read afterwards.
+  virtual absl::Status WriteTo(ByteSink& sink);
+
+  // For a process of the same host that wants to read by itself. Absent: the bytes lie in no file, or not in one of this host.
+  virtual std::optional<BlobFile> file() const { return std::nullopt; }
+
+ private:
+  static constexpr uint64_t kPieceBytes = 1 << 20;
 };
 
 class BlobStore {

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 
+#include "lib/blobstore/local_blob.h"
 #include "lib/blobstore/store_client_stubs.h"
 #include "lib/blobstore/store_client_streams.h"
 #include "lib/rpc/channel.h"
@@ -37,10 +38,12 @@ void SetHeader(absl::string_view repository, absl::string_view upload_id, std::o
 StoreClient::StoreClient(std::unique_ptr<Stubs> stubs) : stubs_(std::move(stubs)) {}
 StoreClient::~StoreClient() = default;
 
-std::unique_ptr<StoreClient> StoreClient::Connect(const std::string& address) {
+std::unique_ptr<StoreClient> StoreClient::Connect(const std::string& address, const StoreClientOptions& options) {
   const std::shared_ptr<grpc::Channel> channel = rpc::Connect(address);
   auto stubs = std::make_unique<Stubs>();
   stubs->peer = absl::StrCat("store at ", address);
+  if (options.use_descriptors) stubs->descriptors = std::make_unique<descriptor::DescriptorClient>();
+  stubs->generations = v1::GenerationService::NewStub(channel);
   stubs->blobs = v1::BlobService::NewStub(channel);
   stubs->manifests = v1::ManifestService::NewStub(channel);
   stubs->cache = v1::CacheService::NewStub(channel);
@@ -93,7 +96,7 @@ absl::StatusOr<std::unique_ptr<UploadWriter>> StoreClient::OpenUpload(const Call
   STRATA_RETURN_IF_ERROR(context.Check());
   v1::WriteUploadRequest::Header header;
   SetHeader(repository, upload_id, offset_bytes, incoming_bytes, header);
-  return OpenWriteStream(*stubs_->blobs, stubs_->peer, stubs_->descriptors, context, header);
+  return OpenWriteStream(*stubs_->blobs, stubs_->peer, stubs_->descriptors.get(), context, header);
 }
 
 absl::Status StoreClient::FinishUpload(const CallContext& context, absl::string_view repository, absl::string_view upload_id,
@@ -118,6 +121,11 @@ absl::StatusOr<std::unique_ptr<BlobReader>> StoreClient::OpenBlob(const CallCont
   request.set_repository(std::string(repository));
   request.set_digest(digest.ToString());
   request.set_offset_bytes(static_cast<int64_t>(offset_bytes));
+  if (stubs_->descriptors != nullptr && stubs_->descriptors->IsWorthTrying()) {
+    STRATA_ASSIGN_OR_RETURN(auto reader, OpenLocalBlob(*stubs_->blobs, stubs_->peer, *stubs_->descriptors, context, request,
+                                                       length_bytes));
+    if (reader != nullptr) return reader;
+  }
   return OpenReadStream(*stubs_->blobs, stubs_->peer, context, std::move(request), length_bytes);
 }
 

@@ -3,8 +3,9 @@
 // Thread-safe; one client serves a whole program. Its connection comes and goes by itself: when the store is away, calls fail
 // with kUnavailable, "store at 127.0.0.1:7071 is not reachable: ...; is it running?", and succeed again within a second after it
 // is back. Nothing is retried here: a broken upload is resumed by whoever holds the content.
-// Content travels in 1 MiB messages; a writer or reader holds one or two of them in memory. Where the store shares the machine,
-// uploads over 1 MiB go straight into the store's file (blob.proto, WriteUpload). Readers and writers must not outlive
+// On the store's host blobs are read from the store's own files, verified here, and uploads over 1 MiB go straight into them
+// (blob.proto, OpenBlob and WriteUpload); the store still decides who may, at each call. Else content travels in 1 MiB messages; a
+// writer or reader holds one or two of them in memory. Readers and writers must not outlive
 // the client, nor the Cancellation of the CallContext they were opened with.
 #pragma once
 
@@ -14,19 +15,29 @@
 #include "lib/blobstore/admin_store.h"
 #include "lib/blobstore/blob_store.h"
 #include "lib/blobstore/cache_store.h"
+#include "lib/blobstore/generation_view.h"
 #include "lib/blobstore/quota_store.h"
 #include "lib/blobstore/ref_store.h"
 
 namespace strata::blobstore {
 
+struct StoreClientOptions {
+  // Reads and writes blobs in the store's own files where store and client share a host (lib/descriptor); elsewhere by gRPC all the same.
+  bool use_descriptors = true;
+};
+
 class StoreClient final : public BlobStore, public RefStore, public CacheStore, public QuotaStore, public AdminStore {
  public:
   // `address` is "host:port" or "unix:/path". Does not connect yet: see Ping().
-  static std::unique_ptr<StoreClient> Connect(const std::string& address);
+  static std::unique_ptr<StoreClient> Connect(const std::string& address, const StoreClientOptions& options = {});
   ~StoreClient() override;
 
   // OK when the store answers.
   absl::Status Ping(const CallContext& context) { return GetStatistics(context).status(); }
+
+  // The store's change counters, when it runs on this host and can be reached; null elsewhere. Tries to get them at most once a
+  // second, with a call of its own.
+  std::shared_ptr<const GenerationView> Generations();
 
   // BlobStore. UploadWriter::Write() fails as soon as the store has ended the stream, with the reason it gave.
   absl::StatusOr<std::string> StartUpload(const CallContext& context, absl::string_view repository,

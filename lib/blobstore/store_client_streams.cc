@@ -29,7 +29,7 @@ grpc::WriteOptions Uncompressed() { return grpc::WriteOptions().set_no_compressi
 // Collects what is written into full messages; or, once it has the file, puts it there.
 class StreamWriter final : public UploadWriter, private DirectUpload {
  public:
-  StreamWriter(const std::string& peer, descriptor::DescriptorClient& descriptors, const CallContext& context)
+  StreamWriter(const std::string& peer, descriptor::DescriptorClient* descriptors, const CallContext& context)
       : peer_(peer), descriptors_(descriptors), call_(context) {}
 
   ~StreamWriter() override {
@@ -65,7 +65,7 @@ class StreamWriter final : public UploadWriter, private DirectUpload {
   absl::StatusOr<DirectUpload*> Direct() override {
     STRATA_RETURN_IF_ERROR(CheckOpen());
     if (file_.is_valid()) return static_cast<DirectUpload*>(this);
-    if (has_asked_ || !descriptors_.IsWorthTrying()) return nullptr;
+    if (has_asked_ || descriptors_ == nullptr || !descriptors_->IsWorthTrying()) return nullptr;
     has_asked_ = true;
     STRATA_RETURN_IF_ERROR(AskForFile());
     if (!file_.is_valid()) return nullptr;
@@ -131,7 +131,7 @@ class StreamWriter final : public UploadWriter, private DirectUpload {
     if (!stream_->Write(request) || !stream_->Read(&response)) return End();
     if (response.file().ticket().empty()) return absl::OkStatus();
     absl::StatusOr<descriptor::ReceivedDescriptor> received =
-        descriptors_.Redeem(response.file().socket_path(), response.file().ticket());
+        descriptors_->Redeem(response.file().socket_path(), response.file().ticket());
     // Whatever the reason: the same bytes can go in messages.
     if (!received.ok()) return absl::OkStatus();
     file_ = std::move(received->fd);
@@ -191,7 +191,7 @@ class StreamWriter final : public UploadWriter, private DirectUpload {
   }
 
   const std::string& peer_;
-  descriptor::DescriptorClient& descriptors_;
+  descriptor::DescriptorClient* const descriptors_;  // null: not wanted
   rpc::ClientCall call_;
   v1::WriteUploadResponse response_;
   std::unique_ptr<grpc::ClientReaderWriter<v1::WriteUploadRequest, v1::WriteUploadResponse>> stream_;
@@ -294,7 +294,7 @@ void SetCommit(const Digest& digest, std::optional<uint64_t> size_bytes, v1::Wri
 }
 
 absl::StatusOr<std::unique_ptr<UploadWriter>> OpenWriteStream(v1::BlobService::Stub& stub, const std::string& peer,
-                                                              descriptor::DescriptorClient& descriptors,
+                                                              descriptor::DescriptorClient* descriptors,
                                                               const CallContext& context,
                                                               const v1::WriteUploadRequest::Header& header) {
   auto writer = std::make_unique<StreamWriter>(peer, descriptors, context);

@@ -13,9 +13,9 @@ namespace strata::blobstore {
 
 void SetCommit(const Digest& digest, std::optional<uint64_t> size_bytes, store::v1::WriteUploadRequest::Commit& commit);
 
-// `stub`, `peer` and `descriptors` outlive what is returned.
+// `stub`, `peer` and `descriptors` (null: content travels in messages) outlive what is returned.
 absl::StatusOr<std::unique_ptr<UploadWriter>> OpenWriteStream(store::v1::BlobService::Stub& stub, const std::string& peer,
-                                                              descriptor::DescriptorClient& descriptors,
+                                                              descriptor::DescriptorClient* descriptors,
                                                               const CallContext& context,
                                                               const store::v1::WriteUploadRequest::Header& header);
 

@@ -4,6 +4,7 @@
 #include <string>
 
 #include "absl/strings/str_cat.h"
+#include "lib/base/mutex.h"
 #include "lib/base/status.h"
 #include "lib/blobstore/store_client.h"
 #include "lib/descriptor/descriptor_client.h"
@@ -12,6 +13,7 @@
 #include "proto/strata/store/v1/admin.grpc.pb.h"
 #include "proto/strata/store/v1/blob.grpc.pb.h"
 #include "proto/strata/store/v1/cache.grpc.pb.h"
+#include "proto/strata/store/v1/generation.grpc.pb.h"
 #include "proto/strata/store/v1/manifest.grpc.pb.h"
 #include "proto/strata/store/v1/quota.grpc.pb.h"
 
@@ -19,12 +21,17 @@ namespace strata::blobstore {
 
 struct StoreClient::Stubs {
   std::string peer;  // "store at 127.0.0.1:7071"
+  std::unique_ptr<descriptor::DescriptorClient> descriptors;  // null: not wanted
+  std::unique_ptr<store::v1::GenerationService::Stub> generations;
   std::unique_ptr<store::v1::BlobService::Stub> blobs;
   std::unique_ptr<store::v1::ManifestService::Stub> manifests;
   std::unique_ptr<store::v1::CacheService::Stub> cache;
   std::unique_ptr<store::v1::AdminService::Stub> admin;
   std::unique_ptr<store::v1::QuotaService::Stub> quotas;
-  descriptor::DescriptorClient descriptors;
+
+  Mutex view_mutex;
+  std::shared_ptr<const GenerationView> view ABSL_GUARDED_BY(view_mutex);
+  absl::Time next_view ABSL_GUARDED_BY(view_mutex) = absl::InfinitePast();  // when to try again
 };
 
 // One unary call:  Call(context, peer, *stubs.blobs, &BlobService::Stub::GetUpload, request, &response)

@@ -28,7 +28,7 @@ bool DescriptorClient::IsWorthTrying() const {
   return not_before_ == absl::InfinitePast() || clock_.Now() >= not_before_;
 }
 
-void DescriptorClient::Failed() {
+void DescriptorClient::LeaveAlone() {
   MutexLock lock(mutex_);
   not_before_ = clock_.Now() + options_.retry_after;
 }
@@ -47,7 +47,7 @@ absl::StatusOr<ReceivedDescriptor> DescriptorClient::Redeem(const std::string& p
   MutexLock conversation(conversation_);
   const auto connection = ConnectionTo(path);
   if (!connection.ok()) {
-    Failed();
+    LeaveAlone();
     return connection.status();
   }
   absl::StatusOr<Message> answer = absl::UnavailableError("the store's descriptor socket is gone or takes no questions");
@@ -56,7 +56,7 @@ absl::StatusOr<ReceivedDescriptor> DescriptorClient::Redeem(const std::string& p
   if (!answer.ok()) {
     // A late answer would be taken for that of the next question.
     connection_.reset();
-    Failed();
+    LeaveAlone();
     return answer.status();
   }
   if (answer->text == "F" && answer->descriptor.is_valid()) return ReceivedDescriptor{std::move(answer->descriptor), *connection};

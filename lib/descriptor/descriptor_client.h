@@ -45,8 +45,10 @@ class DescriptorClient {
   explicit DescriptorClient(DescriptorClientOptions options = {}) : DescriptorClient(options, DefaultClock()) {}
   DescriptorClient(DescriptorClientOptions options, const Clock& clock) : options_(options), clock_(clock) {}
 
-  // False for a while after no server could be reached.
+  // False for a while after no server could be reached, or after LeaveAlone().
   bool IsWorthTrying() const;
+  // The store offers no tickets: asking it again soon is of no use.
+  void LeaveAlone();
 
   // kNotFound: the server knows no such ticket (used, expired, of another store).
   // kUnavailable: nobody listens there, or the connection broke.  kDeadlineExceeded: no answer in time.
@@ -56,7 +58,6 @@ class DescriptorClient {
   static const Clock& DefaultClock();
   absl::StatusOr<std::shared_ptr<const Connection>> ConnectionTo(const std::string& path)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(conversation_);
-  void Failed();
 
   const DescriptorClientOptions options_;
   const Clock& clock_;

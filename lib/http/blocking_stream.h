@@ -33,6 +33,8 @@ class BlockingStream {
   absl::StatusOr<std::optional<size_t>> FillPipe(SplicePipe& pipe, size_t size, bool wait);
   // Writes all of `head`, then all of `body`, in as few calls as possible.
   absl::Status Write(absl::string_view head, absl::string_view body = "", bool more = false);
+  // Many bytes are about to be written: sets the socket up for that, where it pays.
+  void ExpectBulk() { PeerIsLocal(); }
   // Sends a part of a file the cheapest way for this peer.
   absl::Status WriteFile(int file, uint64_t offset, uint64_t length);
   // Says "no more" and reads what the peer still sends, at most `limit_bytes` or for `timeout`, so that closing does not make

@@ -28,6 +28,9 @@ bool IsManaged(absl::string_view name) {
          absl::EqualsIgnoreCase(name, "Connection") || absl::EqualsIgnoreCase(name, "Date");
 }
 
+// From here on the socket is set up for throughput.
+constexpr uint64_t kBulkBytes = 256 * 1024;
+
 bool StatusHasNoBody(int status) { return status < 200 || status == 204 || status == 304; }
 
 absl::Status AlreadyAnswered() { return absl::FailedPreconditionError("this request was already answered"); }
@@ -114,6 +117,7 @@ absl::StatusOr<ByteSink*> SocketResponse::StartStream(std::optional<uint64_t> co
   stream_left_ = content_length.value_or(0);
   state_ = State::kStreaming;
   const bool body_follows = !SuppressesBody() && (!content_length || *content_length > 0);
+  if (body_follows && content_length.value_or(kBulkBytes) >= kBulkBytes) stream_.ExpectBulk();
   STRATA_RETURN_IF_ERROR(Send(head, "", content_length.has_value() && body_follows));
   return static_cast<ByteSink*>(this);
 }

@@ -19,6 +19,8 @@ struct Config {
   std::string tls_client_ca;
   std::string tls_client_auth = "none";
   std::string store = "127.0.0.1:7071";
+  std::string store_descriptors = "auto";
+  config::ByteSize manifest_cache{16 << 20};
   std::string admin_listen = "127.0.0.1:5001";
   int64_t max_connections = 10'000;
   int64_t worker_threads = 256;  // requests at the same moment; one that moves content takes about 3 MiB
@@ -58,6 +60,13 @@ inline void AddOptions(Config& config, config::Parser& parser) {
                              .env = "STRATA_STORE",
                              .value_name = "ADDRESS",
                              .help = "The store, host:port or unix:/path."});
+  parser.Add(&config.store_descriptors, {.flag = "store-descriptors",
+                                         .env = "STRATA_REGISTRY_STORE_DESCRIPTORS",
+                                         .help = "Whether blobs are read from the store's own files where it runs on this host.",
+                                         .one_of = {"auto", "off"}});
+  parser.Add(&config.manifest_cache, {.flag = "manifest-cache",
+                                      .env = "STRATA_REGISTRY_MANIFEST_CACHE",
+                                      .help = "Memory for manifests that were asked for; used where the store runs on this host."});
   parser.Add(&config.admin_listen, {.flag = "admin-listen",
                                     .env = "STRATA_REGISTRY_ADMIN_LISTEN",
                                     .value_name = "ADDRESS",

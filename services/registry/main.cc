@@ -15,6 +15,7 @@
 #include "lib/service/admin_server.h"
 #include "lib/service/run.h"
 #include "lib/service/version.h"
+#include "services/registry/cache/manifest_cache.h"
 #include "services/registry/config.h"
 #include "services/registry/repository/access.h"
 #include "services/registry/request_observer.h"
@@ -73,17 +74,29 @@ http::ServerOptions ServerOptions(const Config& config) {
   return options;
 }
 
+void AddMetrics(metrics::Registry& metrics, const ManifestCache& manifests) {
+  metrics.AddCallback("strata_registry_manifest_cache_bytes", "Memory that kept manifests take.",
+                      [&manifests] { return static_cast<double>(manifests.size_bytes()); });
+  metrics.AddCallback("strata_registry_manifest_cache_hits", "Manifests answered from memory since the start.",
+                      [&manifests] { return static_cast<double>(manifests.hits()); });
+  metrics.AddCallback("strata_registry_manifest_cache_misses", "Manifests asked of the store although the cache was on.",
+                      [&manifests] { return static_cast<double>(manifests.misses()); });
+}
+
 int Serve(const Config& config, std::string described_config) {
   RaiseFileLimit();
   const SystemClock clock;
   metrics::Registry metrics;
   metrics::AddProcessMetrics(metrics);
-  const std::unique_ptr<blobstore::StoreClient> store = blobstore::StoreClient::Connect(config.store);
+  const std::unique_ptr<blobstore::StoreClient> store = blobstore::StoreClient::Connect(
+      config.store, {.use_descriptors = config.store_descriptors == "auto"});
   service::Readiness readiness;
   readiness.SetCheck([&store] { return StoreProblem(*store); });
 
   RequestObserver observer(metrics);
-  Router router({*store, *store, AllowEveryone()}, clock,
+  ManifestCache manifests(*store, [&store] { return store->Generations(); }, static_cast<size_t>(config.manifest_cache.bytes));
+  AddMetrics(metrics, manifests);
+  Router router({*store, *store, AllowEveryone(), &manifests}, clock,
                 [&observer](const RequestRecord& record) { observer.Observe(record); });
   http::ServerOptions server_options = ServerOptions(config);
   if (!config.tls_listen.empty()) {

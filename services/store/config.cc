@@ -10,6 +10,9 @@ void AddOptions(config::Parser& parser, Config& config) {
                                       "loopback or a private network."});
   parser.Add(&config.data, {.flag = "data", .env = "STRATA_STORE_DATA", .value_name = "FOLDER",
                             .help = "Where everything is kept; made when missing."});
+  parser.Add(&config.descriptor_socket, {.flag = "descriptor-socket", .env = "STRATA_STORE_DESCRIPTOR_SOCKET", .value_name = "PATH",
+                                         .help = "Socket over which registry and builder on this host, run by the same user or root, "
+                                                 "get the files of blobs; \"auto\": descriptors.sock in the data folder; \"off\": none."});
   parser.Add(&config.admin_listen, {.flag = "admin-listen", .env = "STRATA_STORE_ADMIN_LISTEN", .value_name = "ADDRESS",
                                     .help = "Where to answer /healthz, /readyz and /metrics over HTTP; empty: nowhere."});
   parser.Add(&config.gc_grace, {.flag = "gc-grace", .env = "STRATA_STORE_GC_GRACE",
@@ -60,6 +63,12 @@ absl::Status Check(const Config& config) {
   if (config.scrub_rate.bytes < 0) return absl::InvalidArgumentError("--scrub-rate: want 0 or more");
   if (config.scrub_every < absl::Hours(1)) return absl::InvalidArgumentError("--scrub-every: want at least 1h");
   return absl::OkStatus();
+}
+
+std::string DescriptorSocket(const Config& config) {
+  if (config.descriptor_socket == "off") return "";
+  if (config.descriptor_socket.empty() || config.descriptor_socket == "auto") return config.data + "/descriptors.sock";
+  return config.descriptor_socket;
 }
 
 int MaxStreams(const Config& config) {

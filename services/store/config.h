@@ -14,6 +14,7 @@ struct Config {
   std::vector<std::string> listen = {"127.0.0.1:7071"};
   std::string admin_listen = "127.0.0.1:7081";
   std::string data = "/var/lib/strata/store";
+  std::string descriptor_socket = "auto";
   absl::Duration gc_grace = absl::Hours(24);
   absl::Duration gc_interval = absl::Minutes(1);
   absl::Duration upload_ttl = absl::Hours(24);
@@ -36,6 +37,9 @@ void AddOptions(config::Parser& parser, Config& config);
 
 // kInvalidArgument, naming the flag: values that make no sense together or alone.
 absl::Status Check(const Config& config);
+
+// Where open files are handed out; empty: nowhere.
+std::string DescriptorSocket(const Config& config);
 
 EngineOptions ToEngineOptions(const Config& config);
 ScrubOptions ToScrubOptions(const Config& config);

@@ -20,6 +20,7 @@
 #include "lib/service/version.h"
 #include "services/store/backup/backup.h"
 #include "services/store/config.h"
+#include "services/store/engine/generations.h"
 #include "services/store/engine/store_engine.h"
 #include "services/store/maintenance.h"
 #include "services/store/maintenance_metrics.h"
@@ -52,6 +53,17 @@ absl::StatusOr<std::string> Absolute(const std::string& folder) {
   return path;
 }
 
+// Null when they are off or cannot be had: everything works without, through gRPC.
+std::unique_ptr<descriptor::DescriptorServer> ServeDescriptors(const Config& config, const Clock& clock) {
+  const std::string path = DescriptorSocket(config);
+  if (path.empty()) return nullptr;
+  auto server = descriptor::DescriptorServer::Start({.path = path}, clock);
+  if (server.ok()) return *std::move(server);
+  log::Warning("no files are handed to services on this host; blobs go through gRPC, which costs more",
+               {{"descriptor_socket", path}, {"error", server.status()}});
+  return nullptr;
+}
+
 absl::StatusOr<int> Serve(const Config& config, const std::string& described_config) {
   const SystemClock clock;
   metrics::Registry metrics;
@@ -65,6 +77,8 @@ absl::StatusOr<int> Serve(const Config& config, const std::string& described_con
 
   STRATA_RETURN_IF_ERROR(MakeParent(config.data));
   EngineOptions engine_options = ToEngineOptions(config);
+  STRATA_ASSIGN_OR_RETURN(const std::unique_ptr<Generations> generations, Generations::Create());
+  engine_options.generations = generations.get();
   engine_options.on_background_error = [](const absl::Status& status) {
     log::Error("work in the background failed; it is tried again", {{"error", status}});
   };
@@ -78,12 +92,12 @@ absl::StatusOr<int> Serve(const Config& config, const std::string& described_con
   Maintenance maintenance(engine->core(), scrubber, backups);
   scrubber.Start();
 
-  STRATA_ASSIGN_OR_RETURN(const std::unique_ptr<descriptor::DescriptorServer> descriptors,
-                          descriptor::DescriptorServer::Start({.path = absl::StrCat(config.data, "/descriptors.sock")}, clock));
   rpc::CallWatcher watcher;
+  const std::unique_ptr<descriptor::DescriptorServer> descriptors = ServeDescriptors(config, clock);
   const std::unique_ptr<grpc::Service> blobs =
       NewBlobService(*engine, watcher, {.max_streams = MaxStreams(config)}, descriptors.get());
   const std::unique_ptr<grpc::Service> manifests = NewManifestService(*engine, watcher);
+  const std::unique_ptr<grpc::Service> counters = NewGenerationService(generations.get(), descriptors.get(), watcher);
   const std::unique_ptr<grpc::Service> cache = NewCacheService(*engine, watcher);
   const std::unique_ptr<grpc::Service> quotas = NewQuotaService(*engine, watcher);
   const std::unique_ptr<grpc::Service> admin = NewAdminService(*engine, watcher);
@@ -94,7 +108,7 @@ absl::StatusOr<int> Serve(const Config& config, const std::string& described_con
                           .max_threads = static_cast<int>(config.max_calls),
                           .max_streams_a_connection = static_cast<int>(config.max_calls),
                           .metrics = &metrics},
-                         {blobs.get(), manifests.get(), cache.get(), quotas.get(), admin.get(), upkeep.get()}));
+                         {blobs.get(), counters.get(), manifests.get(), cache.get(), quotas.get(), admin.get(), upkeep.get()}));
   AddStatisticsMetrics(metrics, *engine);
   AddMaintenanceMetrics(metrics, engine->core(), maintenance, scrubber);
 

@@ -42,6 +42,9 @@ class CrashTest(ScratchTestCase):
     def assert_pulls(self, repository, image):
         out = self.scratch / f"pulled-{self._testMethodName}"
         run(["skopeo", "copy", "--src-tls-verify=false", self._remote(repository), f"dir:{out}"])
+        self.assert_layers_are_whole(out, image)
+
+    def assert_layers_are_whole(self, out, image):
         for digest in image.layer_digests:
             with open(out / digest.removeprefix("sha256:"), "rb") as layer:
                 self.assertEqual("sha256:" + hashlib.file_digest(layer, "sha256").hexdigest(), digest)
@@ -88,7 +91,11 @@ class CrashTest(ScratchTestCase):
                    interval=0.002)
         service.kill9()
         output, _ = client.communicate(timeout=60)
-        self.assertNotEqual(client.returncode, 0, f"a pull that was cut was taken for whole: {output}")
+        if service is self.stack.registry:
+            self.assertNotEqual(client.returncode, 0, f"a pull that was cut was taken for whole: {output}")
+        elif client.returncode == 0:
+            # The registry reads blobs from the store's files: those that were open come to their end without the store.
+            self.assert_layers_are_whole(out, image)
         self.stack.restart(service)
         self.assert_earlier_push_is_whole()
         self.assert_pulls(repository, image)

@@ -49,7 +49,7 @@ void DescribeBlob(http::Headers& headers, const Digest& digest) {
 absl::Status SendWhole(const Exchange& exchange, const Digest& digest) {
   STRATA_ASSIGN_OR_RETURN(const auto reader, Open(exchange, digest, 0, std::nullopt));
   STRATA_ASSIGN_OR_RETURN(ByteSink * sink, exchange.response.StartStream(reader->size_bytes()));
-  STRATA_RETURN_IF_ERROR(CopyBytes(*reader, *sink).status());
+  STRATA_RETURN_IF_ERROR(reader->WriteTo(*sink));
   return exchange.response.Finish();
 }
 
@@ -58,7 +58,7 @@ absl::Status SendOneRange(const Exchange& exchange, const Digest& digest, const 
   exchange.response.SetStatus(206);
   exchange.response.headers().Set("Content-Range", http::FormatContentRange(range, size));
   STRATA_ASSIGN_OR_RETURN(ByteSink * sink, exchange.response.StartStream(range.size_bytes()));
-  STRATA_RETURN_IF_ERROR(CopyBytes(*reader, *sink).status());
+  STRATA_RETURN_IF_ERROR(reader->WriteTo(*sink));
   return exchange.response.Finish();
 }
 
@@ -102,7 +102,7 @@ absl::Status SendManyRanges(const Exchange& exchange, const Digest& digest, cons
       STRATA_ASSIGN_OR_RETURN(reader, Open(exchange, digest, ranges[i].first, ranges[i].size_bytes()));
     }
     STRATA_RETURN_IF_ERROR(sink->Write(frame.header(i)));
-    STRATA_RETURN_IF_ERROR(CopyBytes(*reader, *sink).status());
+    STRATA_RETURN_IF_ERROR(reader->WriteTo(*sink));
   }
   STRATA_RETURN_IF_ERROR(sink->Write(frame.end()));
   return exchange.response.Finish();

@@ -6,6 +6,7 @@
 #include "lib/blobstore/ref_store.h"
 #include "lib/http/request.h"
 #include "lib/http/response.h"
+#include "services/registry/cache/manifest_cache.h"
 #include "services/registry/repository/access.h"
 #include "services/registry/routes/path.h"
 
@@ -16,6 +17,7 @@ struct Services {
   blobstore::BlobStore& blobs;
   blobstore::RefStore& refs;
   Authorizer authorize;
+  ManifestCache* manifests = nullptr;  // null: every request asks the store
 };
 
 // One request on its way through a route. Lives on the stack of the thread that serves it.

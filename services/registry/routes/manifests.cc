@@ -1,5 +1,6 @@
 #include "services/registry/routes/manifests.h"
 
+#include <memory>
 #include <string>
 #include <utility>
 
@@ -76,14 +77,23 @@ absl::Status CheckDigest(const std::optional<Digest>& expected, absl::string_vie
                                      expected->ToString(), "; send the manifest again")));
 }
 
+absl::StatusOr<std::shared_ptr<const blobstore::StoredManifest>> Find(const Exchange& exchange, const Reference& reference) {
+  const blobstore::ManifestReference wanted{reference.tag, reference.digest};
+  if (exchange.services.manifests != nullptr) {
+    return exchange.services.manifests->Get(exchange.context, exchange.route.repository, wanted, exchange.is_head());
+  }
+  STRATA_ASSIGN_OR_RETURN(blobstore::StoredManifest manifest, exchange.services.refs.GetManifest(
+                                                                  exchange.context, exchange.route.repository, wanted,
+                                                                  exchange.is_head()));
+  return std::make_shared<const blobstore::StoredManifest>(std::move(manifest));
+}
+
 }  // namespace
 
 absl::Status GetManifest(const Exchange& exchange) {
   STRATA_ASSIGN_OR_RETURN(const Reference reference, ExistingReference(exchange));
-  STRATA_ASSIGN_OR_RETURN(const blobstore::StoredManifest manifest,
-                          About(Subject::kManifest, exchange.services.refs.GetManifest(
-                                                        exchange.context, exchange.route.repository,
-                                                        {reference.tag, reference.digest}, exchange.is_head())));
+  STRATA_ASSIGN_OR_RETURN(const auto found, About(Subject::kManifest, Find(exchange, reference)));
+  const blobstore::StoredManifest& manifest = *found;
   http::ResponseWriter& response = exchange.response;
   DescribeManifest(response.headers(), manifest);
   if (NoneMatchNames(exchange.request.headers, manifest.digest.ToString())) {

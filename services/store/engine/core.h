@@ -21,6 +21,8 @@
 
 namespace strata::store {
 
+class Generations;
+
 struct EngineOptions {
   std::string data_dir;                           // made when missing; its parent exists
   absl::Duration grace = absl::Hours(24);         // from losing the last reference to removal
@@ -33,6 +35,7 @@ struct EngineOptions {
   int64_t cache_budget_bytes = 0;                 // of cache records and the blobs they need; 0: no limit
   int64_t cache_budget_records = 0;               // 0: no limit
   int64_t reserved_bytes = 128 << 20;             // disk that uploads leave free
+  Generations* generations = nullptr;             // counts changes for readers on this host; outlives the engine; null: nobody reads
   int max_large_writers = 128;                    // uploads over 32 KiB at the same moment; each takes 1 MiB of memory
   std::function<void(const Digest&, absl::string_view)> on_quarantine;  // a blob was found damaged, and why
   std::function<void(absl::Duration)> on_synced_commit;  // how long a transaction took to become durable

@@ -6,6 +6,7 @@
 #include <optional>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "services/store/engine/key_value.h"
 
@@ -27,6 +28,8 @@ class CountingKeyValue final : public KeyValueStore {
   }
   std::unique_ptr<Transaction> Begin() override { return inner_->Begin(); }
   std::unique_ptr<Reader> Snapshot() override { return inner_->Snapshot(); }
+  absl::Status Checkpoint(const std::string& path) override { return inner_->Checkpoint(path); }
+  std::vector<std::pair<std::string, int64_t>> Figures() override { return inner_->Figures(); }
   absl::StatusOr<int64_t> ReadCounter(absl::string_view key) override {
     ++rows_read_;
     return inner_->ReadCounter(key);

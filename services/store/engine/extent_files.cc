@@ -236,6 +236,8 @@ class FileReader final : public ExtentReader {
     return absl::OkStatus();
   }
 
+  UniqueFd ReadOnlyFile() const override { return UniqueFd(::fcntl(fd_.get(), F_DUPFD_CLOEXEC, 0)); }
+
  private:
   const UniqueFd fd_;
   const uint64_t id_;

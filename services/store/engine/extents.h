@@ -14,6 +14,7 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "lib/base/unique_fd.h"
+#include "lib/blobstore/verified_reader.h"
 
 namespace strata::store {
 
@@ -48,11 +49,10 @@ class ExtentWriter {
 };
 
 // Keeps its bytes readable even while, or after, the extent is removed. ReadAt is thread-safe.
-class ExtentReader {
+class ExtentReader : public blobstore::RandomSource {
  public:
-  virtual ~ExtentReader() = default;
-  // Fills `buffer`. kDataLoss: the extent ends before or cannot be read.
-  virtual absl::Status ReadAt(uint64_t offset_bytes, char* buffer, size_t size) const = 0;
+  // Another descriptor of the extent's file, for reading only, that may be given away; invalid where extents are no files.
+  virtual UniqueFd ReadOnlyFile() const = 0;
 };
 
 class ExtentStore {

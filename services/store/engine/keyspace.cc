@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "services/store/engine/record.h"
 
@@ -241,6 +242,12 @@ absl::StatusOr<Digest> ParseCacheNeed(absl::string_view key) {
   key.remove_prefix(1);
   if (!ConsumeDigest(&key, &digest)) return Damaged();
   return digest;
+}
+
+absl::string_view ShownRepository(absl::string_view key) {
+  if (key.empty() || !absl::StrContains("MmTL", key.substr(0, 1))) return "";
+  const size_t end = key.find('\0');
+  return end == absl::string_view::npos ? "" : key.substr(1, end - 1);
 }
 
 std::string After(std::string key) {

@@ -144,6 +144,9 @@ struct KeyParts {
 // The rows whose keys begin with the letter `kind`, of those listed at the top. kDataLoss: not such a key.
 absl::StatusOr<KeyParts> Parse(char kind, absl::string_view key);
 
+// The repository whose manifests, tags or links change with the row `key`; empty when it is a row of another kind.
+absl::string_view ShownRepository(absl::string_view key);
+
 // The first possible key after `key`: where a page that ended there goes on.
 std::string After(std::string key);
 

@@ -1,16 +1,10 @@
 #include "services/store/engine/piece_checksums.h"
 
-#include <isa-l/crc.h>
-
 #include <algorithm>
 
 #include "services/store/engine/record.h"
 
 namespace strata::store {
-
-uint32_t Crc32(uint32_t crc, absl::string_view data) {
-  return crc32_gzip_refl(crc, reinterpret_cast<const unsigned char*>(data.data()), data.size());
-}
 
 void PieceChecksums::Update(absl::string_view data) {
   while (!data.empty()) {

@@ -9,12 +9,12 @@
 
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
+#include "lib/blobstore/verified_reader.h"
+#include "lib/digest/crc32.h"
 
 namespace strata::store {
 
-inline constexpr uint64_t kChecksumPieceBytes = 1 << 20;
-
-uint32_t Crc32(uint32_t crc, absl::string_view data);  // 0 to begin with
+using blobstore::kChecksumPieceBytes;
 
 class PieceChecksums {
  public:

@@ -13,6 +13,7 @@
 #include "services/store/engine/cache_records.h"
 #include "services/store/engine/extent_files.h"
 #include "services/store/engine/format.h"
+#include "services/store/engine/generations.h"
 #include "services/store/engine/keyspace.h"
 #include "services/store/engine/listings.h"
 #include "services/store/engine/manifests.h"
@@ -81,6 +82,7 @@ absl::StatusOr<std::unique_ptr<StoreEngine>> StoreEngine::Open(EngineOptions opt
   STRATA_RETURN_IF_ERROR(MakeDataFolder(folder));
   STRATA_RETURN_IF_ERROR(CheckRestored(folder));
   STRATA_ASSIGN_OR_RETURN(std::unique_ptr<KeyValueStore> kv, OpenRocksKeyValue(absl::StrCat(folder, "/meta"), options.on_synced_commit));
+  if (options.generations != nullptr) kv = CountGenerations(std::move(kv), *options.generations);
   if (options.wrap_metadata_for_test) kv = options.wrap_metadata_for_test(std::move(kv));
   STRATA_RETURN_IF_ERROR(OpenFormat(*kv, [&](absl::string_view step) {
     if (options.commit_point_for_test) options.commit_point_for_test(step);

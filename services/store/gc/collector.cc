@@ -130,7 +130,7 @@ absl::Status Collector::ReviewLink(const std::string& key, const Review& review,
     STRATA_RETURN_IF_ERROR(transaction.Delete(Table::kFacts, key));
     if (is_needed) return absl::OkStatus();
     STRATA_RETURN_IF_ERROR(ReviewRepository(core_, transaction, review.repository, /*due_now=*/true));
-    return RemoveLink(transaction, review.repository, review.digest, now);
+    return RemoveLink(core_, transaction, review.repository, review.digest, now);
   }));
   if (!is_later) return absl::OkStatus();
   STRATA_ASSIGN_OR_RETURN(const std::optional<BlobRow> blob, FindBlob(core_.kv, review.digest));

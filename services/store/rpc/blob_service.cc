@@ -5,6 +5,7 @@
 #include "lib/rpc/status.h"
 #include "lib/rpc/timestamp.h"
 #include "proto/strata/store/v1/blob.grpc.pb.h"
+#include "services/store/rpc/open_blob.h"
 #include "services/store/rpc/services.h"
 #include "services/store/rpc/stream_slots.h"
 #include "services/store/rpc/translate.h"
@@ -86,6 +87,11 @@ class BlobService final : public v1::BlobService::Service {
     return ToGrpc(SendBlob(call, *request, *writer));
   }
 
+  grpc::Status OpenBlob(ServerContext* server, const v1::OpenBlobRequest* request, v1::OpenBlobResponse* response) override {
+    const ServerCall call(watcher_, *server);
+    return ToGrpc(OpenBlobForReader(blobs_, call.context(), descriptors_, *request, *response));
+  }
+
   grpc::Status StatBlobs(ServerContext* server, const v1::StatBlobsRequest* request,
                          v1::StatBlobsResponse* response) override {
     const ServerCall call(watcher_, *server);
@@ -153,7 +159,7 @@ class BlobService final : public v1::BlobService::Service {
 
   blobstore::BlobStore& blobs_;
   rpc::CallWatcher& watcher_;
-  descriptor::DescriptorServer* const descriptors_;
+  descriptor::DescriptorServer* const descriptors_;  // or null
   const absl::Duration patience_;
   StreamSlots slots_;
 };

@@ -24,17 +24,24 @@ class DescriptorServer;
 
 namespace strata::store {
 
+class Generations;
+
 struct StreamLimits {
   int max_streams = 280;  // uploads and downloads at the same moment, fewer than the server's threads; more are kUnavailable
   absl::Duration patience = absl::Minutes(10);  // for one message to come or go; a stream that takes longer is cancelled
 };
 
-// `descriptors`: where clients on this machine fetch the files they write to; null: all content comes in messages.
+// `descriptors` hands files to clients on this machine; null: bytes go by gRPC alone. Outlives the service.
 std::unique_ptr<grpc::Service> NewBlobService(blobstore::BlobStore& blobs, rpc::CallWatcher& watcher,
-                                              const StreamLimits& limits = {}, descriptor::DescriptorServer* descriptors = nullptr);
+                                              const StreamLimits& limits = {},
+                                              descriptor::DescriptorServer* descriptors = nullptr);
 std::unique_ptr<grpc::Service> NewManifestService(blobstore::RefStore& refs, rpc::CallWatcher& watcher);
 std::unique_ptr<grpc::Service> NewCacheService(blobstore::CacheStore& cache, rpc::CallWatcher& watcher);
 std::unique_ptr<grpc::Service> NewQuotaService(blobstore::QuotaStore& quotas, rpc::CallWatcher& watcher);
 std::unique_ptr<grpc::Service> NewAdminService(blobstore::AdminStore& admin, rpc::CallWatcher& watcher);
+
+// `generations` and `descriptors` may be null.
+std::unique_ptr<grpc::Service> NewGenerationService(const Generations* generations, descriptor::DescriptorServer* descriptors,
+                                                    rpc::CallWatcher& watcher);
 
 }  // namespace strata::store
