@@ -29,6 +29,9 @@
 #include "services/store/rpc/services.h"
 #include "services/store/scrub/scrubber.h"
 #include "services/store/statistics_metrics.h"
+#ifdef STRATA_STOPS_AT_COMMIT_POINT
+#include "services/store/commit_point_stop.h"
+#endif
 
 namespace strata::store {
 namespace {
@@ -84,6 +87,9 @@ absl::StatusOr<int> Serve(const Config& config, const std::string& described_con
   };
   StoreMetrics store_metrics(metrics);
   store_metrics.Observe(engine_options);
+#ifdef STRATA_STOPS_AT_COMMIT_POINT
+  engine_options.commit_point_for_test = StopAtCommitPointForTest();
+#endif
   STRATA_ASSIGN_OR_RETURN(const std::unique_ptr<StoreEngine> engine, StoreEngine::Open(std::move(engine_options), clock));
   engine->StartCollector();
   Scrubber scrubber(engine->core(), ToScrubOptions(config));

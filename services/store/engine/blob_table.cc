@@ -12,6 +12,8 @@ namespace strata::store {
 
 namespace {
 
+constexpr size_t kMarksATransaction = 1000;
+
 absl::StatusOr<std::optional<BlobRow>> DecodeBlob(const std::optional<std::string>& bytes) {
   if (!bytes) return std::optional<BlobRow>();
   STRATA_ASSIGN_OR_RETURN(BlobRow row, BlobRow::Decode(*bytes));
@@ -123,10 +125,24 @@ absl::Status ReviewLinkLater(const Core& core, Transaction& transaction, absl::s
 absl::StatusOr<int64_t> RemoveDoomedExtent(const Core& core, uint64_t id) {
   if (core.removal_hold.Defer(id)) return 0;
   STRATA_ASSIGN_OR_RETURN(const int64_t freed, core.extents.Remove(id));
-  STRATA_RETURN_IF_ERROR(InTransaction(core.kv, Durability::kBuffered, [&](Transaction& transaction) {
-    return transaction.Delete(Table::kFacts, keys::DoomedExtent(id));
-  }));
+  core.removed_extents.Add(id);
   return freed;
+}
+
+absl::Status ForgetRemovedExtents(const Core& core) {
+  const std::vector<uint64_t> ids = core.removed_extents.TakeAll();
+  if (ids.empty()) return absl::OkStatus();
+  // When this fails the marks stay, and the next start removes once more.
+  STRATA_RETURN_IF_ERROR(core.extents.SyncRemovals(ids));
+  for (absl::Span<const uint64_t> rest = ids; !rest.empty();) {
+    const absl::Span<const uint64_t> some = rest.subspan(0, kMarksATransaction);
+    rest.remove_prefix(some.size());
+    STRATA_RETURN_IF_ERROR(InTransaction(core.kv, Durability::kBuffered, [&](Transaction& transaction) -> absl::Status {
+      for (const uint64_t id : some) STRATA_RETURN_IF_ERROR(transaction.Delete(Table::kFacts, keys::DoomedExtent(id)));
+      return absl::OkStatus();
+    }));
+  }
+  return absl::OkStatus();
 }
 
 absl::StatusOr<bool> HasRows(Reader& reader, absl::string_view prefix) {

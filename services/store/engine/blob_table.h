@@ -53,8 +53,11 @@ absl::Status RemoveBlobRows(Transaction& transaction, const Digest& digest, cons
 absl::Status ReviewBlobLater(const Core& core, Transaction& transaction, const Digest& digest);
 absl::Status ReviewLinkLater(const Core& core, Transaction& transaction, absl::string_view repository, const Digest& digest);
 
-// Removes an extent that a committed transaction doomed, then its mark. Returns the bytes freed; 0 when a RemovalHold keeps it for now.
+// Removes an extent that a committed transaction doomed. Returns the bytes freed; 0 when a RemovalHold keeps it for now. Its mark
+// stays: after a power loss the file may be back, and then only the mark tells that nobody wants it.
 absl::StatusOr<int64_t> RemoveDoomedExtent(const Core& core, uint64_t id);
+// Makes all these removals durable, then takes the marks away: a sync for each folder that lost extents, however many they are.
+absl::Status ForgetRemovedExtents(const Core& core);
 
 // Whether any row has this prefix.
 absl::StatusOr<bool> HasRows(Reader& reader, absl::string_view prefix);

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <optional>
+#include <utility>
 
 #include "lib/base/status.h"
 #include "lib/blobstore/blob_store.h"
@@ -54,6 +55,16 @@ absl::StatusOr<uint64_t> BlobIds::Next() {
     end_ = next_ + kIdBatch;
   }
   return next_++;
+}
+
+void RemovedExtents::Add(uint64_t id) {
+  MutexLock lock(mutex_);
+  ids_.push_back(id);
+}
+
+std::vector<uint64_t> RemovedExtents::TakeAll() {
+  MutexLock lock(mutex_);
+  return std::exchange(ids_, {});
 }
 
 absl::Status CheckRepository(absl::string_view name) {

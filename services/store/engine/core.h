@@ -79,6 +79,18 @@ class RemovalHold {
   std::vector<uint64_t> deferred_ ABSL_GUARDED_BY(mutex_);
 };
 
+// Extents that are removed but may be back after a power loss: their doomed marks must stay until the removals are synced, which is
+// done for many at once. Thread-safe.
+class RemovedExtents {
+ public:
+  void Add(uint64_t id);
+  std::vector<uint64_t> TakeAll();
+
+ private:
+  Mutex mutex_;
+  std::vector<uint64_t> ids_ ABSL_GUARDED_BY(mutex_);
+};
+
 // Borrowed by every part; all members outlive them.
 struct Core {
   KeyValueStore& kv;
@@ -87,6 +99,7 @@ struct Core {
   const EngineOptions& options;
   BlobIds& blob_ids;
   RemovalHold& removal_hold;
+  RemovedExtents& removed_extents;
   OpenSessions& open_sessions;
   Quotas& quotas;
 

@@ -12,6 +12,7 @@
 #include <cstring>
 #include <ctime>
 #include <functional>
+#include <set>
 #include <utility>
 
 #include "absl/strings/numbers.h"
@@ -264,6 +265,8 @@ class DirectReader final : public ExtentReader {
     return absl::OkStatus();
   }
 
+  UniqueFd ReadOnlyFile() const override { return UniqueFd(::fcntl(fd_.get(), F_DUPFD_CLOEXEC, 0)); }
+
  private:
   static constexpr size_t kBlockBytes = 4096;
   static constexpr size_t kBufferBytes = kPieceBytes;
@@ -368,6 +371,13 @@ class ExtentFiles final : public ExtentStore {
       return ErrnoStatus(errno, absl::StrCat("remove extent ", ExtentName(id)));
     }
     return static_cast<int64_t>(info.st_blocks) * 512;
+  }
+
+  absl::Status SyncRemovals(absl::Span<const uint64_t> ids) override {
+    std::set<std::string> folders;
+    for (const uint64_t id : ids) folders.insert(FolderName(id));
+    for (const std::string& folder : folders) STRATA_RETURN_IF_ERROR(SyncFolder(shared_.root.get(), folder));
+    return absl::OkStatus();
   }
 
   absl::StatusOr<int64_t> FreeBytes() override {

@@ -13,6 +13,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
+#include "absl/types/span.h"
 #include "lib/base/unique_fd.h"
 #include "lib/blobstore/verified_reader.h"
 
@@ -74,6 +75,8 @@ class ExtentStore {
   virtual absl::StatusOr<std::vector<uint64_t>> List(uint8_t shard) = 0;
   // Returns the bytes of disk that come free (once nobody reads them any more); 0 when there was no such extent.
   virtual absl::StatusOr<int64_t> Remove(uint64_t id) = 0;
+  // Until then a removed extent may be back after a power loss.
+  virtual absl::Status SyncRemovals(absl::Span<const uint64_t> ids) = 0;
   // Bytes that writers may still fill, and OK or kResourceExhausted for one who wants to write metadata.
   virtual absl::StatusOr<int64_t> FreeBytes() = 0;
   virtual absl::Status CheckSpace() = 0;

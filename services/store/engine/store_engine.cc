@@ -57,7 +57,7 @@ struct StoreEngine::Parts {
   Parts(EngineOptions options_in, const Clock& clock, std::unique_ptr<KeyValueStore> kv_in, std::unique_ptr<ExtentStore> extents_in)
       : options(std::move(options_in)), kv(std::move(kv_in)), extents(std::move(extents_in)), blob_ids(*kv),
         open_sessions(options.max_sessions, options.max_sessions_a_repository), quotas(*kv),
-        core{*kv, *extents, clock, options, blob_ids, removal_hold, open_sessions, quotas}, uploads(core), blobs(core), manifests(core), tags(core),
+        core{*kv, *extents, clock, options, blob_ids, removal_hold, removed_extents, open_sessions, quotas}, uploads(core), blobs(core), manifests(core), tags(core),
         listings(core), cache(core), collector(core, uploads, cache) {}
 
   const EngineOptions options;
@@ -65,6 +65,7 @@ struct StoreEngine::Parts {
   const std::unique_ptr<ExtentStore> extents;
   BlobIds blob_ids;
   RemovalHold removal_hold;
+  RemovedExtents removed_extents;
   OpenSessions open_sessions;
   Quotas quotas;
   const Core core;

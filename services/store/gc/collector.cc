@@ -57,7 +57,7 @@ absl::Status Collector::HandleAll(Run* run) {
     STRATA_RETURN_IF_ERROR(RemoveDoomed(run));
     STRATA_RETURN_IF_ERROR(status);
   }
-  return absl::OkStatus();
+  return ForgetRemovedExtents(core_);
 }
 
 absl::StatusOr<bool> Collector::GoesOn(const Run& run) const {

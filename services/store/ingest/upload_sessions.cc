@@ -27,10 +27,11 @@ absl::StatusOr<std::string> NewUploadId() {
   return absl::BytesToHexString(bytes);
 }
 
-// What a session holds behind its recorded offset was never acknowledged.
-absl::Status CutBehindOffset(const Core& core, const SessionRow& row) {
-  if (row.layout == Layout::kInline) return core.extents.Remove(row.blob_id).status();
-  return core.extents.Append(row.blob_id, row.offset_bytes).status();
+// What a session holds behind its recorded offset was never acknowledged. Puts the ids of removed extents into `removed`.
+absl::Status CutBehindOffset(const Core& core, const SessionRow& row, std::vector<uint64_t>* removed) {
+  if (row.layout == Layout::kExtent) return core.extents.Append(row.blob_id, row.offset_bytes).status();
+  removed->push_back(row.blob_id);
+  return core.extents.Remove(row.blob_id).status();
 }
 
 }  // namespace
@@ -45,20 +46,24 @@ absl::Status UploadSessions::Recover() {
   }
   STRATA_RETURN_IF_ERROR(extents->status());
   for (uint64_t id : doomed) STRATA_RETURN_IF_ERROR(RemoveDoomedExtent(core_, id).status());
+  STRATA_RETURN_IF_ERROR(ForgetRemovedExtents(core_));
 
+  std::vector<uint64_t> removed;
   const std::unique_ptr<Cursor> sessions = core_.kv.Scan(Table::kFacts, keys::Sessions());
   for (; sessions->valid(); sessions->Next()) {
     STRATA_ASSIGN_OR_RETURN(const SessionRow row, SessionRow::Decode(sessions->value()));
     core_.open_sessions.Found(row.repository);
     core_.quotas.SetReserved(row.repository, keys::TextBehind(keys::Sessions(), sessions->key()), row.offset_bytes);
-    const absl::Status cut = CutBehindOffset(core_, row);
+    const absl::Status cut = CutBehindOffset(core_, row, &removed);
     // kAborted: a process that had the extent's descriptor from the store that died. The next writer of the session waits for it.
     if (cut.ok() || absl::IsAborted(cut)) continue;
     if (!absl::IsDataLoss(cut)) return cut;
     // Its bytes are gone: better that the client learns "no such upload" and starts again than that every write fails.
     STRATA_RETURN_IF_ERROR(Discard(row.repository, keys::TextBehind(keys::Sessions(), sessions->key()), std::nullopt));
   }
-  return sessions->status();
+  STRATA_RETURN_IF_ERROR(sessions->status());
+  // Otherwise they could be back after a power loss, when their sessions have become blobs that are kept elsewhere.
+  return core_.extents.SyncRemovals(removed);
 }
 
 absl::StatusOr<std::string> UploadSessions::Start(absl::string_view repository, DigestAlgorithm algorithm) {

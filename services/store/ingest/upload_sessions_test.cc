@@ -33,6 +33,28 @@ class UploadTest : public EngineTest {
   }
 };
 
+// A power loss may undo a removal whose folder was not synced. Found by tests/crash.
+TEST_F(UploadTest, ARemovedExtentThatIsBackAfterAPowerLossIsRemovedAgain) {
+  const std::string content = MakeContent(100000, 1);
+  Upload("team/app", content);
+  const std::vector<std::string> first = Extents();
+  const std::string id = Start();
+  const auto writer = OpenAt(id, 0);
+  ASSERT_OK(writer->Write(content));
+  ASSERT_OK(writer->Flush());
+  std::string second;
+  for (const std::string& path : Extents()) {
+    if (path != first.at(0)) second = path;
+  }
+  // One copy is kept.
+  ASSERT_OK(OpenAt(id, content.size())->Commit(Digest::Of(content)));
+  ASSERT_EQ(Extents(), first);
+  testing::WriteFile(second, content);
+  Reopen();
+  EXPECT_EQ(Extents(), first);
+  EXPECT_EQ(Read("team/app", Digest::Of(content)), content);
+}
+
 TEST_F(UploadTest, AnySizeComesBackAsItWas) {
   for (size_t size : {0u, 1u, 32767u, 32768u, 32769u, 262144u, 262145u, 1048576u, 3000001u}) {
     SCOPED_TRACE(size);

@@ -161,6 +161,7 @@ class SessionWriter final : public blobstore::UploadWriter {
   void CutUnrecorded() {
     if (row_.layout == Layout::kInline) {
       core_.extents.Remove(row_.blob_id).IgnoreError();
+      core_.extents.SyncRemovals({row_.blob_id}).IgnoreError();
     } else {
       core_.extents.Append(row_.blob_id, row_.offset_bytes).IgnoreError();
     }
