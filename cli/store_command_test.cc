@@ -27,5 +27,13 @@ TEST_F(StoreCommandTest, TheGroupExplainsItself) {
   EXPECT_THAT(err_, HasSubstr("one argument too many, \"now\""));
 }
 
+TEST_F(StoreCommandTest, QuotaSaysWhatItWants) {
+  EXPECT_EQ(Run({"store", "quota", "list"}), 2);
+  EXPECT_THAT(err_, HasSubstr("want ls, set or rm"));
+  EXPECT_EQ(Run({"store", "quota", "set"}), 2);
+  EXPECT_THAT(err_, HasSubstr("needs a prefix"));
+  EXPECT_EQ(Run({"store", "quota", "ls", "team"}), 2);
+}
+
 }  // namespace
 }  // namespace strata::cli

@@ -33,6 +33,9 @@ void AddOptions(config::Parser& parser, Config& config) {
                                          .help = "Build-cache records kept; beyond it those unused for longest go. 0: no limit."});
   parser.Add(&config.reserved_disk, {.flag = "reserved-disk", .env = "STRATA_STORE_RESERVED_DISK",
                                      .help = "Disk that uploads leave free."});
+  parser.Add(&config.min_upload_rate,
+             {.flag = "min-upload-rate", .env = "STRATA_STORE_MIN_UPLOAD_RATE",
+              .help = "What an upload must bring a minute, on average over ten minutes of waiting for it. 0: anything."});
   parser.Add(&config.backup_dir, {.flag = "backup-dir", .env = "STRATA_STORE_BACKUP_DIR", .value_name = "FOLDER",
                                   .help = "Where \"strata store backup NAME\" makes its folders: clients choose names in it and nothing "
                                           "else. Empty: backups are refused."});

@@ -23,6 +23,7 @@ struct Config {
   config::ByteSize cache_records_budget{64LL << 30};
   int64_t cache_records_max = 1'000'000;
   config::ByteSize reserved_disk{128 << 20};
+  config::ByteSize min_upload_rate{64 << 10};  // a minute
   std::string backup_dir;                // empty: no backups
   config::ByteSize scrub_rate{20 << 20};  // a second; 0: no scrubbing
   absl::Duration scrub_every = absl::Hours(24 * 30);

@@ -101,7 +101,8 @@ absl::StatusOr<int> Serve(const Config& config, const std::string& described_con
   rpc::CallWatcher watcher;
   const std::unique_ptr<descriptor::DescriptorServer> descriptors = ServeDescriptors(config, clock);
   const std::unique_ptr<grpc::Service> blobs =
-      NewBlobService(*engine, watcher, {.max_streams = MaxStreams(config)}, descriptors.get());
+      NewBlobService(*engine, watcher, {.max_streams = MaxStreams(config), .min_bytes_a_minute = config.min_upload_rate.bytes},
+                     descriptors.get());
   const std::unique_ptr<grpc::Service> manifests = NewManifestService(*engine, watcher);
   const std::unique_ptr<grpc::Service> counters = NewGenerationService(generations.get(), descriptors.get(), watcher);
   const std::unique_ptr<grpc::Service> cache = NewCacheService(*engine, watcher);

@@ -12,6 +12,7 @@ absl::Status RunStore(Invocation& invocation) {
                       {"backup", "Copy the store while it serves.", RunStoreBackup},
                       {"restore", "Make a data folder of a backup.", RunStoreRestore},
                       {"gc", "Remove what nothing refers to, now.", RunStoreGc},
+                      {"quota", "Limit what repositories may hold.", RunStoreQuota},
                       {"prune-cache", "Remove build-cache records by last use.", RunStorePruneCache},
                       {"uploads", "Uploads that were begun and not ended.", RunStoreUploads},
                   });

@@ -18,5 +18,6 @@ absl::Status RunStoreRestore(Invocation& invocation);
 absl::Status RunStoreGc(Invocation& invocation);
 absl::Status RunStorePruneCache(Invocation& invocation);
 absl::Status RunStoreUploads(Invocation& invocation);
+absl::Status RunStoreQuota(Invocation& invocation);
 
 }  // namespace strata::cli

@@ -259,6 +259,66 @@ TEST_F(UploadTest, ASessionWhoseBytesAreLostIsGoneNotBroken) {
   EXPECT_THAT(engine_->GetUpload(context_, "team/app", id), StatusIs(absl::StatusCode::kNotFound, id));
 }
 
+TEST_F(UploadTest, EightAtOnceOfOneDigestKeepOneCopyAndAllSucceed) {
+  for (const size_t size : {size_t{0}, size_t{1000}, size_t{5'000'000}}) {
+    SCOPED_TRACE(size);
+    const std::string content = MakeContent(size, 77);
+    const int64_t blobs_before = Statistics().blobs;
+    const size_t extents_before = Extents().size();
+    std::vector<std::thread> threads;
+    std::vector<absl::Status> statuses(8);
+    for (size_t t = 0; t < statuses.size(); ++t) {
+      threads.emplace_back([&, t] {
+        StringSource source(content);
+        statuses[t] = blobstore::UploadBlob(*engine_, context_, absl::StrCat("team/r", t % 2), source, Digest::Of(content), size);
+      });
+    }
+    for (std::thread& thread : threads) thread.join();
+    for (const absl::Status& status : statuses) EXPECT_OK(status);
+    EXPECT_EQ(Statistics().blobs, blobs_before + 1);
+    EXPECT_EQ(Extents().size(), extents_before + (size > 32768 ? 1 : 0));
+    EXPECT_EQ(Statistics().open_uploads, 0);
+    EXPECT_TRUE(Read("team/r1", Digest::Of(content)) == content);
+  }
+}
+
+// Writers that vanish and a store that restarts, at random places: the session goes on at the offset it tells, with the right bytes.
+TEST_F(UploadTest, ResumesWhateverHappensBetweenChunks) {
+  uint32_t state = 12345;
+  const auto random = [&](uint32_t below) {
+    state = state * 1664525u + 1013904223u;
+    return (state >> 8) % below;
+  };
+  for (int round = 0; round < 8; ++round) {
+    SCOPED_TRACE(round);
+    const std::string content = MakeContent(round % 3 == 0 ? 30'000 : 1'500'000 + random(100'000), static_cast<uint32_t>(round));
+    const DigestAlgorithm algorithm = round % 2 == 0 ? DigestAlgorithm::kSha256 : DigestAlgorithm::kSha512;
+    const std::string id = Start(algorithm);
+    uint64_t acknowledged = 0;
+    for (int step = 0; step < 40; ++step) {
+      const uint64_t held = Offset(id);
+      ASSERT_GE(held, acknowledged);
+      if (held == content.size()) break;
+      auto writer = OpenAt(id, held);
+      ASSERT_NE(writer, nullptr);
+      const uint64_t piece = std::min<uint64_t>(content.size() - held, 1 + random(200'000));
+      ASSERT_OK(writer->Write(absl::string_view(content).substr(held, piece)));
+      if (random(3) == 0) {
+        ASSERT_OK_AND_ASSIGN(acknowledged, writer->Flush());
+        ASSERT_EQ(acknowledged, held + piece);
+      }
+      writer.reset();
+      if (random(4) == 0) Reopen();
+    }
+    const uint64_t held = Offset(id);
+    auto writer = OpenAt(id, held);
+    ASSERT_OK(writer->Write(absl::string_view(content).substr(held)));
+    ASSERT_OK(writer->Commit(Digest::Of(content, algorithm), content.size()));
+    EXPECT_TRUE(Read("team/app", Digest::Of(content, algorithm)) == content);
+  }
+  EXPECT_EQ(Statistics().open_uploads, 0);
+}
+
 // Upload sessions in numbers, on metadata that counts what is read.
 class ManySessionsTest : public UploadTest {
  protected:

@@ -23,7 +23,7 @@ class BlobService final : public v1::BlobService::Service {
  public:
   BlobService(blobstore::BlobStore& blobs, rpc::CallWatcher& watcher, const StreamLimits& limits,
               descriptor::DescriptorServer* descriptors)
-      : blobs_(blobs), watcher_(watcher), descriptors_(descriptors), patience_(limits.patience), slots_(limits.max_streams) {}
+      : blobs_(blobs), watcher_(watcher), descriptors_(descriptors), limits_(limits), slots_(limits.max_streams) {}
 
   grpc::Status StartUpload(ServerContext* server, const v1::StartUploadRequest* request,
                            v1::StartUploadResponse* response) override {
@@ -60,7 +60,7 @@ class BlobService final : public v1::BlobService::Service {
     const ServerCall call(watcher_, *server);
     const auto slot = slots_.Take();
     if (!slot.ok()) return ToGrpc(slot.status());
-    return ToGrpc(ReceiveUpload(blobs_, descriptors_, call, *server, *stream, patience_));
+    return ToGrpc(ReceiveUpload(blobs_, descriptors_, call, *server, *stream, limits_));
   }
 
   grpc::Status FinishUpload(ServerContext* server, const v1::FinishUploadRequest* request, v1::FinishUploadResponse*) override {
@@ -136,7 +136,7 @@ class BlobService final : public v1::BlobService::Service {
     v1::ReadBlobResponse response;
     response.mutable_info()->set_size_bytes(static_cast<int64_t>(reader->size_bytes()));
     const auto send = [&] {
-      const rpc::PeerWait wait(call, patience_);
+      const rpc::PeerWait wait(call, limits_.patience);
       return writer.Write(response, grpc::WriteOptions().set_no_compression());
     };
     if (!send()) return ClientGone();
@@ -160,7 +160,7 @@ class BlobService final : public v1::BlobService::Service {
   blobstore::BlobStore& blobs_;
   rpc::CallWatcher& watcher_;
   descriptor::DescriptorServer* const descriptors_;  // or null
-  const absl::Duration patience_;
+  const StreamLimits limits_;
   StreamSlots slots_;
 };
 

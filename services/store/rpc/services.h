@@ -29,6 +29,7 @@ class Generations;
 struct StreamLimits {
   int max_streams = 280;  // uploads and downloads at the same moment, fewer than the server's threads; more are kUnavailable
   absl::Duration patience = absl::Minutes(10);  // for one message to come or go; a stream that takes longer is cancelled
+  int64_t min_bytes_a_minute = 64 << 10;  // of an upload, on average over each `patience` that the store waited for it; less ends it
 };
 
 // `descriptors` hands files to clients on this machine; null: bytes go by gRPC alone. Outlives the service.

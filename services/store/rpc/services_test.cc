@@ -280,6 +280,75 @@ TEST_F(ImpatientTest, AnUploadThatStandsStillIsEndedAndItsSessionFree) {
   EXPECT_OK(writer);
 }
 
+class DripTest : public WireTest {
+ protected:
+  DripTest() : WireTest({.patience = absl::Milliseconds(200), .min_bytes_a_minute = int64_t{1} << 40}) {}
+};
+
+TEST_F(DripTest, AnUploadThatBringsTooLittleIsEndedAndKeepsWhatCame) {
+  const std::string id = StartUpload();
+  grpc::ClientContext context;
+  v1::WriteUploadResponse response;
+  const auto stream = stub_->WriteUpload(&context, &response);
+  ASSERT_TRUE(stream->Write(Header(id, 0)));
+  while (stream->Write(Data("x"))) {
+  }
+  const grpc::Status status = stream->Finish();
+  EXPECT_EQ(status.error_code(), grpc::StatusCode::DEADLINE_EXCEEDED) << status.error_message();
+  EXPECT_NE(status.error_message().find("bytes a minute"), std::string::npos) << status.error_message();
+  ASSERT_OK_AND_ASSIGN(const blobstore::UploadInfo info, client_->GetUpload(context_, "app", id));
+  EXPECT_GT(info.offset_bytes, 0u);
+}
+
+// Each bad request its precise status; nothing that a client sends makes the store take memory for it beyond its message.
+TEST_F(WireTest, BadInputIsToldWhatIsWrongWithIt) {
+  constexpr char kType[] = "application/vnd.oci.image.manifest.v1+json";
+  const auto repeat = [](const std::string& text, int times) {
+    std::string out;
+    for (int i = 0; i < times; ++i) out += text;
+    return out;
+  };
+  const std::string layer = absl::StrCat(R"({"mediaType":"x/y","digest":")", Digest::Of("x").ToString(), R"(","size":1},)");
+  struct Case {
+    std::string name;
+    std::string repository;
+    std::string body;
+    absl::StatusCode want;
+  };
+  const std::vector<Case> cases = {
+      {"nested arrays", "app", repeat("[", 1'000'000), absl::StatusCode::kInvalidArgument},
+      {"nested objects", "app", repeat("{\"a\":", 500'000), absl::StatusCode::kInvalidArgument},
+      {"not JSON", "app", "\x01\x02", absl::StatusCode::kInvalidArgument},
+      {"empty", "app", "", absl::StatusCode::kInvalidArgument},
+      {"five megabytes", "app", std::string(5 << 20, ' '), absl::StatusCode::kInvalidArgument},
+      {"duplicate keys", "app", R"({"schemaVersion":2,"schemaVersion":2,"layers":[]})", absl::StatusCode::kInvalidArgument},
+      {"manifests and layers", "app", R"({"schemaVersion":2,"layers":[],"manifests":[]})", absl::StatusCode::kInvalidArgument},
+      {"20,000 layers that are not there", "app",
+       absl::StrCat(R"({"schemaVersion":2,"layers":[)", repeat(layer, 20'000), layer.substr(0, layer.size() - 1), "]}"),
+       absl::StatusCode::kFailedPrecondition},
+      {"unknown algorithm", "app",
+       R"({"schemaVersion":2,"layers":[{"mediaType":"x/y","digest":"md5:00112233445566778899aabbccddeeff","size":1}]})",
+       absl::StatusCode::kInvalidArgument},
+      {"a size below zero", "app",
+       absl::StrCat(R"({"schemaVersion":2,"layers":[{"mediaType":"x/y","size":-1,"digest":")", Digest::Of("x").ToString(), "\"}]}"),
+       absl::StatusCode::kInvalidArgument},
+      {"a name with ..", "a/../b", "{}", absl::StatusCode::kInvalidArgument},
+      {"an absolute name", "/etc", "{}", absl::StatusCode::kInvalidArgument},
+      {"a name of 5,000 bytes", std::string(5000, 'a'), "{}", absl::StatusCode::kInvalidArgument},
+  };
+  for (const Case& c : cases) {
+    SCOPED_TRACE(c.name);
+    EXPECT_EQ(client_->PutManifest(context_, c.repository, kType, c.body, {}).status().code(), c.want);
+  }
+  grpc::ClientContext context;
+  v1::StartUploadRequest start;
+  start.set_repository("app");
+  start.set_algorithm("md5");
+  v1::StartUploadResponse started;
+  EXPECT_EQ(stub_->StartUpload(&context, start, &started).error_code(), grpc::StatusCode::INVALID_ARGUMENT);
+  EXPECT_EQ(store_.memory.GetStatistics(context_)->manifests, 0);
+}
+
 TEST_F(ImpatientTest, AReaderThatStandsStillIsCutOff) {
   const std::string content(64 << 20, 'x');
   StringSource big(content);

@@ -8,6 +8,8 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "absl/time/clock.h"
+#include "absl/time/time.h"
 #include "lib/base/status.h"
 #include "lib/base/unique_fd.h"
 #include "lib/rpc/channel.h"
@@ -24,10 +26,40 @@ using Response = v1::WriteUploadResponse;
 // How far the allowance moves before the client is told.
 constexpr uint64_t kTellEvery = 4 << 20;
 
+// The minimum-progress rule. A client that sends a byte now and then is never late with a message, but holds a thread and a session for
+// ever: for each `patience` that the store has waited, so many bytes must have come. Only waiting counts, not the store's own work.
+class Progress {
+ public:
+  explicit Progress(const StreamLimits& limits) : limits_(limits) {}
+
+  void Waited(absl::Duration duration) { waited_ += duration; }
+  absl::Status Received(uint64_t bytes) {
+    received_ += static_cast<int64_t>(bytes);
+    if (waited_ < limits_.patience) return absl::OkStatus();
+    const double wanted = static_cast<double>(limits_.min_bytes_a_minute) * absl::ToDoubleMinutes(waited_);
+    const int64_t received = std::exchange(received_, 0);
+    const absl::Duration waited = std::exchange(waited_, absl::ZeroDuration());
+    if (static_cast<double>(received) >= wanted) return absl::OkStatus();
+    return absl::DeadlineExceededError(absl::StrCat("the upload brought ", received, " bytes in ", absl::FormatDuration(waited),
+                                                    ", less than ", limits_.min_bytes_a_minute,
+                                                    " bytes a minute; what came is kept: go on from the offset held"));
+  }
+
+ private:
+  const StreamLimits& limits_;
+  int64_t received_ = 0;
+  absl::Duration waited_;
+};
+
 absl::Status CheckData(const std::string& data) {
   if (!data.empty() && data.size() <= rpc::kContentMessageBytes) return absl::OkStatus();
   return absl::InvalidArgumentError(
       absl::StrCat("a data message of ", data.size(), " bytes; each carries 1 to ", rpc::kContentMessageBytes));
+}
+
+// How much of the content a message brought. Call after it was taken, which checks the figure.
+uint64_t BytesIn(const Request& request) {
+  return request.has_data() ? request.data().size() : static_cast<uint64_t>(request.written_bytes());
 }
 
 absl::StatusOr<std::string> OfferCopy(descriptor::DescriptorServer& descriptors, int fd) {
@@ -65,9 +97,15 @@ class Receiver {
     }
   }
 
-  absl::Status Flush() {
+  // Makes durable what came.
+  absl::Status Keep() {
     WithdrawTicket();
     STRATA_ASSIGN_OR_RETURN(held_, writer_->Flush());
+    return absl::OkStatus();
+  }
+
+  absl::Status Flush() {
+    STRATA_RETURN_IF_ERROR(Keep());
     Response last;
     last.set_offset_bytes(static_cast<int64_t>(held_));
     return SendLast(last);
@@ -153,12 +191,16 @@ class Receiver {
 }  // namespace
 
 absl::Status ReceiveUpload(blobstore::BlobStore& blobs, descriptor::DescriptorServer* descriptors, const rpc::ServerCall& call,
-                           grpc::ServerContext& server, UploadStream& stream, absl::Duration patience) {
+                           grpc::ServerContext& server, UploadStream& stream, const StreamLimits& limits) {
   const CallContext& context = call.context();
   Request request;
+  Progress progress(limits);
   const auto receive = [&] {
-    const rpc::PeerWait wait(call, patience);
-    return stream.Read(&request);
+    const rpc::PeerWait wait(call, limits.patience);
+    const absl::Time began = absl::Now();
+    const bool has_come = stream.Read(&request);
+    progress.Waited(absl::Now() - began);
+    return has_come;
   };
   if (!receive() || !request.has_header()) {
     return absl::InvalidArgumentError("the first message of WriteUpload must be the header");
@@ -179,6 +221,10 @@ absl::Status ReceiveUpload(blobstore::BlobStore& blobs, descriptor::DescriptorSe
   while (receive()) {
     STRATA_ASSIGN_OR_RETURN(const bool was_last, receiver.Take(request));
     if (was_last) return absl::OkStatus();
+    if (const absl::Status moves = progress.Received(BytesIn(request)); !moves.ok()) {
+      STRATA_RETURN_IF_ERROR(receiver.Keep());
+      return moves;
+    }
   }
   // A broken stream ends here too; what it brought is kept all the same.
   return receiver.Flush();

@@ -16,13 +16,15 @@
 #include "lib/descriptor/descriptor_server.h"
 #include "lib/rpc/call.h"
 #include "proto/strata/store/v1/blob.pb.h"
+#include "services/store/rpc/services.h"
 
 namespace strata::store {
 
 using UploadStream = grpc::ServerReaderWriter<v1::WriteUploadResponse, v1::WriteUploadRequest>;
 
-// Waits for each message `patience` at most; what came before is kept. `descriptors` null: content comes in messages only.
+// Waits for each message `limits.patience` at most, and no longer than that in all for an upload that brings too little; what came is
+// kept. `descriptors` null: content comes in messages only. kDeadlineExceeded: it brings too little.
 absl::Status ReceiveUpload(blobstore::BlobStore& blobs, descriptor::DescriptorServer* descriptors, const rpc::ServerCall& call,
-                           grpc::ServerContext& server, UploadStream& stream, absl::Duration patience);
+                           grpc::ServerContext& server, UploadStream& stream, const StreamLimits& limits);
 
 }  // namespace strata::store
