@@ -19,6 +19,8 @@
 namespace strata::cli {
 namespace {
 
+// What the builder takes for a password that is a refresh token; see lib/distribution/authenticator.h.
+constexpr char kRefreshTokenUser[] = "<token>";
 constexpr size_t kMaxConfigBytes = 1024 * 1024;
 
 // "https://index.docker.io/v1/" and "quay.example/v2/" are keys of old; hosts is what they mean.
@@ -43,6 +45,8 @@ absl::Status AddEntry(const std::string& key, const json::Value& entry, std::vec
     // docker pads what it writes with NUL bytes.
     while (!credential.password.empty() && credential.password.back() == '\0') credential.password.pop_back();
   }
+  STRATA_ASSIGN_OR_RETURN(const std::string identity_token, json::StringField(entry, "identitytoken"));
+  if (!identity_token.empty()) credential = {.host = credential.host, .user = kRefreshTokenUser, .password = identity_token};
   if (!credential.user.empty()) credentials.push_back(std::move(credential));
   return absl::OkStatus();
 }

@@ -31,6 +31,14 @@ TEST(CredentialsTest, ReadsWhatDockerLoginWrote) {
   EXPECT_EQ(credentials[1].password, "secret");
 }
 
+TEST(CredentialsTest, ALoginWithATokenServerIsARefreshToken) {
+  ASSERT_OK_AND_ASSIGN(const auto credentials,
+                       ParseDockerConfig(R"({"auths": {"quay.example": {"auth": "b3RoZXI6", "identitytoken": "a.b.c"}}})"));
+  ASSERT_EQ(credentials.size(), 1u);
+  EXPECT_EQ(credentials[0].user, "<token>");
+  EXPECT_EQ(credentials[0].password, "a.b.c");
+}
+
 TEST(CredentialsTest, EmptyFilesHoldNothing) {
   for (const char* text : {"", "{}", "{\"auths\":{}}", "{\"auths\":null}"}) {
     ASSERT_OK_AND_ASSIGN(const auto credentials, ParseDockerConfig(text));

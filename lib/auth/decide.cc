@@ -74,7 +74,6 @@ absl::string_view ActionName(Action action) {
     case Action::kDelete: return "delete";
     case Action::kListRepositories: return "list repositories";
     case Action::kSee: return "see";
-    case Action::kMountFromAny: return "mount from any repository";
   }
   return "";
 }
@@ -87,9 +86,6 @@ Decision Decide(const Policy& policy, const Caller& caller, const Question& ques
       if (!caller.principal.is_anonymous() || caller.token_scopes) return Allow();
       return {Verdict::kLogIn, "authentication is required"};
     case Action::kListRepositories: return DecideListing(policy, caller);
-    case Action::kMountFromAny:
-      if (policy.MayPullEverywhere(caller.principal) && !caller.token_scopes) return Allow();
-      return Refuse(caller.principal, absl::StrCat(NameForPeople(caller.principal), " may not read every repository"));
     default: break;
   }
   const std::optional<Verb> verb = VerbOf(question.action);

@@ -125,7 +125,6 @@ class Policy::Reader {
     for (size_t i = 3; i < words.size(); ++i) {
       STRATA_ASSIGN_OR_RETURN(glob::Pattern pattern, glob::Pattern::Compile(words[i], glob::Syntax::kDoubleStar));
       rule.repositories.push_back(std::move(pattern));
-      rule.is_everywhere = rule.is_everywhere || words[i] == "**";
     }
     policy_.rules_.push_back(std::move(rule));
     return absl::OkStatus();
@@ -210,12 +209,6 @@ Verbs Policy::VerbsOn(const Principal& principal, absl::string_view repository) 
 bool Policy::MayPullSomewhere(const Principal& principal) const {
   return std::any_of(rules_.begin(), rules_.end(),
                      [&](const Rule& rule) { return rule.verbs.Has(Verb::kPull) && Concerns(rule.who, principal); });
-}
-
-bool Policy::MayPullEverywhere(const Principal& principal) const {
-  return std::any_of(rules_.begin(), rules_.end(), [&](const Rule& rule) {
-    return rule.verbs.Has(Verb::kPull) && rule.is_everywhere && Concerns(rule.who, principal);
-  });
 }
 
 bool Policy::HasImmutableTags(absl::string_view repository) const {

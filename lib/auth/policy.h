@@ -54,8 +54,6 @@ class Policy {
 
   Verbs VerbsOn(const Principal& principal, absl::string_view repository) const;
   bool MayPullSomewhere(const Principal& principal) const;
-  // By a rule for "**".
-  bool MayPullEverywhere(const Principal& principal) const;
   bool HasImmutableTags(absl::string_view repository) const;
   bool IsImmutable(absl::string_view repository, absl::string_view tag) const;
   // Tokens of `principal` that were issued earlier are void.
@@ -73,7 +71,6 @@ class Policy {
     Who who;
     Verbs verbs;
     std::vector<glob::Pattern> repositories;
-    bool is_everywhere = false;  // one of the patterns is "**"
   };
   struct ImmutableTags {
     glob::Pattern repository;
@@ -102,7 +99,6 @@ enum class Action {
   kDelete,            // remove blobs, manifests, tags
   kListRepositories,  // the catalog and search; no repository
   kSee,               // have the repository in a listing
-  kMountFromAny,      // read a blob from whatever repository holds it; no repository
 };
 // "pull", as messages say it.
 absl::string_view ActionName(Action action);

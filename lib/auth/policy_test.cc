@@ -100,10 +100,6 @@ TEST(Policy, EveryActionByEveryKindOfCaller) {
       {WithToken("user:alice", "repository:team/app:*"), Action::kDelete, "team/app", Verdict::kDeny},
       {WithToken("anonymous", "repository:team/app:pull"), Action::kPull, "team/app", Verdict::kLogIn},
       {WithToken("anonymous", "repository:public/a:pull"), Action::kPull, "public/a", Verdict::kAllow},
-      {carol, Action::kMountFromAny, "", Verdict::kAllow},
-      {alice, Action::kMountFromAny, "", Verdict::kDeny},
-      {nobody, Action::kMountFromAny, "", Verdict::kLogIn},
-      {WithToken("user:carol", "repository:a:pull"), Action::kMountFromAny, "", Verdict::kDeny},
   };
   for (const Case& test : cases) {
     SCOPED_TRACE(absl::StrCat(test.caller.principal.ToString(), test.caller.token_scopes ? " (token)" : "", " ", ActionName(test.action), " ",
@@ -140,7 +136,7 @@ TEST(Policy, ImmutableTags) {
 }
 
 TEST(Policy, DeniesByDefault) {
-  for (const Action action : {Action::kPull, Action::kPush, Action::kDelete, Action::kListRepositories, Action::kSee, Action::kMountFromAny}) {
+  for (const Action action : {Action::kPull, Action::kPush, Action::kDelete, Action::kListRepositories, Action::kSee}) {
     EXPECT_EQ(Decide(Policy(), Plain("user:alice"), {action, "a"}).verdict, Verdict::kDeny);
     EXPECT_EQ(Decide(Policy(), {}, {action, "a"}).verdict, Verdict::kLogIn);
   }

@@ -6,6 +6,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "lib/base/status.h"
+#include "lib/bytes/byte_stream.h"
 #include "lib/http/url.h"
 #include "lib/json/json.h"
 
@@ -14,6 +15,7 @@ namespace {
 
 constexpr size_t kMaxTokenBytes = 256 * 1024;
 constexpr size_t kMaxKnown = 10'000;
+constexpr char kClientId[] = "strata";
 
 std::string KeyOf(const Endpoint& endpoint, const std::vector<std::string>& scopes) {
   return absl::StrCat(endpoint.base.ToString(), "\n", absl::StrJoin(scopes, "\n"));
@@ -26,6 +28,33 @@ std::string BasicAuthorization(const Credentials& credentials) {
 absl::Status NoCredentials(const Endpoint& endpoint) {
   return absl::UnauthenticatedError(absl::StrCat("registry ", endpoint.credential_host, " asks for credentials and there are none; log in to ",
                                                  endpoint.credential_host, " first"));
+}
+
+bool IsRefreshToken(const std::optional<Credentials>& credentials) { return credentials && credentials->user == kRefreshTokenUser; }
+
+// Asks by GET, credentials in the Authorization field.
+http::ClientRequest BasicTokenRequest(http::Url url, const std::string& service, const std::vector<std::string>& scopes,
+                                      const std::optional<Credentials>& credentials) {
+  if (!service.empty()) url.AddQuery("service", service);
+  for (const std::string& scope : scopes) url.AddQuery("scope", scope);
+  http::ClientRequest request;
+  if (credentials) {
+    url.AddQuery("account", credentials->user);
+    request.headers.Set("Authorization", BasicAuthorization(*credentials));
+  }
+  request.url = url.ToString();
+  return request;
+}
+
+// The form that exchanges a refresh token.
+std::string RefreshForm(const std::string& service, const std::vector<std::string>& scopes, const std::string& refresh_token) {
+  http::QueryParameters form;
+  form.Add("grant_type", "refresh_token");
+  form.Add("service", service);
+  form.Add("client_id", kClientId);
+  form.Add("scope", absl::StrJoin(scopes, " "));
+  form.Add("refresh_token", refresh_token);
+  return form.ToString();
 }
 
 absl::StatusOr<std::string> TokenOf(absl::string_view document) {
@@ -62,7 +91,7 @@ absl::StatusOr<std::string> Authenticator::Answer(const CallContext& context, co
       break;
     }
     if (challenge.scheme == "basic") {
-      if (!credentials) return NoCredentials(endpoint);
+      if (!credentials || IsRefreshToken(credentials)) return NoCredentials(endpoint);
       authorization = BasicAuthorization(*credentials);
       break;
     }
@@ -85,19 +114,28 @@ absl::StatusOr<std::string> Authenticator::FetchToken(const CallContext& context
   if (endpoint.base.scheme == "https" && url->scheme != "https") {
     return absl::FailedPreconditionError(absl::StrCat(where, ": its token server ", url->Authority(), " is not reached over https; refused"));
   }
-  if (!challenge.Get("service").empty()) url->AddQuery("service", challenge.Get("service"));
-  for (const std::string& scope : scopes) url->AddQuery("scope", scope);
-  if (scopes.empty() && !challenge.Get("scope").empty()) url->AddQuery("scope", challenge.Get("scope"));
+  std::vector<std::string> wanted = scopes;
+  if (wanted.empty() && !challenge.Get("scope").empty()) wanted.push_back(challenge.Get("scope"));
+  const std::string service = challenge.Get("service");
   http::ClientRequest request;
-  if (credentials) {
-    url->AddQuery("account", credentials->user);
-    request.headers.Set("Authorization", BasicAuthorization(*credentials));
+  const std::string form = IsRefreshToken(credentials) ? RefreshForm(service, wanted, credentials->password) : "";
+  StringSource form_source(form);
+  if (form.empty()) {
+    request = BasicTokenRequest(*url, service, wanted, credentials);
+  } else {
+    request.method = "POST";
+    request.url = url->ToString();
+    request.headers.Set("Content-Type", "application/x-www-form-urlencoded");
+    request.body = &form_source;
+    request.body_size = form.size();
   }
-  request.url = url->ToString();
   absl::StatusOr<http::ClientResponse> response = client_.Do(context, std::move(request));
   if (!response.ok()) return Annotate(response.status(), where);
   if (response->status == 401 || response->status == 403) {
     if (!credentials) return NoCredentials(endpoint);
+    if (IsRefreshToken(credentials)) {
+      return absl::UnauthenticatedError(absl::StrCat(where, ": ", url->Authority(), " refuses the login that was stored; log in again"));
+    }
     return absl::UnauthenticatedError(absl::StrCat(where, ": ", url->Authority(), " refuses the credentials of user \"", credentials->user,
                                                    "\"; log in again"));
   }

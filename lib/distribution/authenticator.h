@@ -1,7 +1,7 @@
 // Proves to a registry who we are: Basic, or a bearer token from the server that the registry names.
 //
 // Authorizations are kept per registry and scope and used until the registry answers 401, so no clock is involved.
-// Spec: distribution, "Token Authentication".
+// Spec: distribution, "Token Authentication", and "OAuth2 Token Authentication" where a refresh token is what we have.
 #pragma once
 
 #include <functional>
@@ -18,6 +18,9 @@
 #include "lib/http/client.h"
 
 namespace strata::distribution {
+
+// The user that stands for "the password is a refresh token": docker's configuration has it as identitytoken.
+inline constexpr char kRefreshTokenUser[] = "<token>";
 
 struct Credentials {
   std::string user;

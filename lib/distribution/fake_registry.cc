@@ -13,6 +13,7 @@
 namespace strata::distribution {
 namespace {
 
+constexpr char kRefreshToken[] = "refresh";
 constexpr char kCredentials[] = "Basic YW5uOnNlY3JldA==";  // ann:secret
 constexpr char kManifestType[] = "application/vnd.oci.image.manifest.v1+json";
 constexpr char kIndexType[] = "application/vnd.oci.image.index.v1+json";
@@ -114,6 +115,16 @@ bool FakeRegistry::Authorize(const http::Request& request, http::ResponseWriter&
 }
 
 void FakeRegistry::SendToken(const http::Request& request, http::ResponseWriter& response) {
+  if (request.method == "POST") {
+    const auto body = ReadAll(request.body, 64 << 10);
+    const auto form = http::QueryParameters::Parse(body.value_or(""));
+    if (!form.ok() || form->Get("grant_type") != "refresh_token" || form->Get("refresh_token") != kRefreshToken) {
+      return SendError(response, 401, "UNAUTHORIZED");
+    }
+    MutexLock lock(mutex_);
+    log_.push_back(absl::StrCat("scopes ", form->Get("scope"), " of ", form->Get("service")));
+    return response.SendText("application/json", absl::StrCat("{\"access_token\":\"token-", token_generation_, "\"}")).IgnoreError();
+  }
   if (request.headers.Get("Authorization") != kCredentials) return SendError(response, 401, "UNAUTHORIZED");
   MutexLock lock(mutex_);
   log_.push_back(absl::StrCat("scopes ", absl::StrJoin(request.query.FindAll("scope"), " "), " of ", request.query.Get("service")));

@@ -125,6 +125,17 @@ TEST_F(RegistryClientTest, GetsTokensAndKeepsThem) {
   EXPECT_OK(client.Ping(context_, registry.host()));
 }
 
+TEST_F(RegistryClientTest, ExchangesARefreshToken) {
+  FakeRegistry registry({.asks_for_token = true});
+  registry.AddManifest("team/app", "1", "{}");
+  RegistryClient client = MakeClient(Credentials{kRefreshTokenUser, "refresh"});
+  EXPECT_OK(client.FetchManifest(context_, {registry.host(), "team/app"}, "1", {}));
+  const std::string get = "GET /v2/team/app/manifests/1";
+  EXPECT_THAT(registry.log(), ElementsAre(get, "POST /token", "scopes repository:team/app:pull of fake", get + "+auth"));
+  RegistryClient ended = MakeClient(Credentials{kRefreshTokenUser, "ended"});
+  EXPECT_THAT(ended.Ping(context_, registry.host()), StatusIs(absl::StatusCode::kUnauthenticated, "log in again"));
+}
+
 TEST_F(RegistryClientTest, AnswersBasicChallenges) {
   FakeRegistry registry({.asks_for_basic = true});
   RegistryClient client = MakeClient(Credentials{"ann", "secret"});

@@ -8,6 +8,7 @@
 #include "absl/status/status.h"
 #include "absl/time/time.h"
 #include "lib/config/parser.h"
+#include "lib/http/url.h"
 
 namespace strata::registry {
 
@@ -25,6 +26,16 @@ struct Config {
   int64_t max_connections = 10'000;
   int64_t worker_threads = 256;  // requests at the same moment; one that moves content takes about 3 MiB
   absl::Duration drain = absl::Seconds(30);
+  std::string auth = "none";
+  std::string htpasswd;
+  std::string policy;
+  std::string token_key_dir;
+  std::string token_issuer = "strata-registry";
+  std::string service = "strata-registry";
+  absl::Duration token_lifetime = absl::Minutes(5);
+  absl::Duration refresh_lifetime = absl::Hours(30 * 24);
+  std::string trusted_issuers;
+  std::string public_url;
   std::string log_level = "info";
   std::string log_format = "text";
 };
@@ -80,6 +91,47 @@ inline void AddOptions(Config& config, config::Parser& parser) {
   parser.Add(&config.drain, {.flag = "drain",
                              .env = "STRATA_REGISTRY_DRAIN",
                              .help = "How long running requests may go on after SIGTERM."});
+  parser.Add(&config.auth, {.flag = "auth",
+                            .env = "STRATA_REGISTRY_AUTH",
+                            .help = "How callers prove who they are. none: everybody may do everything; basic: a user and password with each "
+                                    "request; token: the same once, at /token. What they may do is in --policy.",
+                            .one_of = {"none", "basic", "token"}});
+  parser.Add(&config.htpasswd, {.flag = "htpasswd",
+                                .env = "STRATA_REGISTRY_HTPASSWD",
+                                .value_name = "FILE",
+                                .help = "Users and their bcrypt hashes, a line each; \"strata-registry htpasswd USER\" makes one."});
+  parser.Add(&config.policy, {.flag = "policy",
+                              .env = "STRATA_REGISTRY_POLICY",
+                              .value_name = "FILE",
+                              .help = "Who may pull, push, delete and administer which repositories. What it does not allow is denied."});
+  parser.Add(&config.token_key_dir, {.flag = "token-key-dir",
+                                     .env = "STRATA_REGISTRY_TOKEN_KEY_DIR",
+                                     .value_name = "FOLDER",
+                                     .help = "PEM keys that sign tokens: the last name signs, all verify; \"strata-registry keygen FOLDER\" "
+                                             "adds one."});
+  parser.Add(&config.token_issuer, {.flag = "token-issuer",
+                                    .env = "STRATA_REGISTRY_TOKEN_ISSUER",
+                                    .value_name = "NAME",
+                                    .help = "The issuer in our tokens; equal on all replicas."});
+  parser.Add(&config.service, {.flag = "service",
+                               .env = "STRATA_REGISTRY_SERVICE",
+                               .value_name = "NAME",
+                               .help = "The audience of our tokens, and the realm of Basic; equal on all replicas."});
+  parser.Add(&config.token_lifetime, {.flag = "token-lifetime",
+                                      .env = "STRATA_REGISTRY_TOKEN_LIFETIME",
+                                      .help = "How long an access token is good for; 60s to 24h."});
+  parser.Add(&config.refresh_lifetime, {.flag = "refresh-token-lifetime",
+                                        .env = "STRATA_REGISTRY_REFRESH_TOKEN_LIFETIME",
+                                        .help = "How long a login lasts, when the password does not change before."});
+  parser.Add(&config.trusted_issuers, {.flag = "trusted-issuers",
+                                       .env = "STRATA_REGISTRY_TRUSTED_ISSUERS",
+                                       .value_name = "FILE",
+                                       .help = "Outside issuers whose tokens prove identities: GitHub Actions, Kubernetes."});
+  parser.Add(&config.public_url, {.flag = "public-url",
+                                  .env = "STRATA_REGISTRY_PUBLIC_URL",
+                                  .value_name = "URL",
+                                  .help = "Where clients reach this registry, https://registry.example.com; without it, the host that each "
+                                          "request names."});
   parser.Add(&config.log_level, {.flag = "log-level",
                                  .env = "STRATA_LOG_LEVEL",
                                  .help = "The least important lines to log.",
@@ -97,8 +149,28 @@ inline std::vector<std::string> PlainListen(const Config& config) {
   return addresses;
 }
 
-// kInvalidArgument: a number that makes no sense; the message names its flag.
+// kInvalidArgument: flags of authentication that do not go together.
+inline absl::Status CheckAuth(const Config& config) {
+  const auto invalid = [](absl::string_view why) { return absl::InvalidArgumentError(why); };
+  const bool has_files = !config.htpasswd.empty() || !config.policy.empty() || !config.token_key_dir.empty() || !config.trusted_issuers.empty();
+  if (config.auth == "none") {
+    return has_files ? invalid("--htpasswd, --policy, --token-key-dir and --trusted-issuers need --auth basic or --auth token") : absl::OkStatus();
+  }
+  if (config.policy.empty()) return invalid("--auth needs --policy: without one nobody may do anything");
+  if (config.auth == "token" && config.token_key_dir.empty()) return invalid("--auth token needs --token-key-dir");
+  if (config.token_lifetime < absl::Minutes(1) || config.token_lifetime > absl::Hours(24)) return invalid("--token-lifetime: must be 60s to 24h");
+  if (config.refresh_lifetime < absl::Minutes(1)) return invalid("--refresh-token-lifetime: must be at least 60s");
+  for (const std::string& name : {config.service, config.token_issuer}) {
+    const bool is_plain = !name.empty() && name.find_first_not_of("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.:/_-") == std::string::npos;
+    if (!is_plain) return invalid("--service and --token-issuer: letters, digits and . : / _ - only");
+  }
+  if (!config.public_url.empty() && !http::Url::Parse(config.public_url).ok()) return invalid("--public-url: not an http or https URL");
+  return absl::OkStatus();
+}
+
+// kInvalidArgument: a value that makes no sense; the message names its flag.
 inline absl::Status Check(const Config& config) {
+  if (absl::Status auth = CheckAuth(config); !auth.ok()) return auth;
   if (config.worker_threads < 1 || config.worker_threads > 10'000) {
     return absl::InvalidArgumentError("--worker-threads: must be 1 to 10000");
   }

@@ -1,4 +1,5 @@
 // strata-registry: the wiring, from top to bottom.
+#include <signal.h>
 #include <sys/resource.h>
 
 #include <cstdio>
@@ -7,6 +8,7 @@
 #include <utility>
 
 #include "lib/base/clock.h"
+#include "lib/base/status.h"
 #include "lib/blobstore/store_client.h"
 #include "lib/config/parser.h"
 #include "lib/http/server.h"
@@ -15,6 +17,9 @@
 #include "lib/service/admin_server.h"
 #include "lib/service/run.h"
 #include "lib/service/version.h"
+#include "services/registry/auth/access_files.h"
+#include "services/registry/auth/commands.h"
+#include "services/registry/auth/registry_access.h"
 #include "services/registry/cache/manifest_cache.h"
 #include "services/registry/config.h"
 #include "services/registry/repository/access.h"
@@ -83,6 +88,33 @@ void AddMetrics(metrics::Registry& metrics, const ManifestCache& manifests) {
                       [&manifests] { return static_cast<double>(manifests.misses()); });
 }
 
+// SIGHUP: look at the files of authentication now. Without it a changed file is seen within a second all the same.
+AccessFiles* refreshed_by_signal = nullptr;
+void OnHangUp(int) {
+  if (refreshed_by_signal != nullptr) refreshed_by_signal->RequestRefresh();
+}
+
+absl::StatusOr<std::unique_ptr<AccessFiles>> OpenAccessFiles(const Config& config) {
+  if (config.auth == "none") return nullptr;
+  STRATA_ASSIGN_OR_RETURN(std::unique_ptr<AccessFiles> files, AccessFiles::Open({.htpasswd = config.htpasswd,
+                                                                                 .policy = config.policy,
+                                                                                 .token_keys = config.token_key_dir,
+                                                                                 .trusted_issuers = config.trusted_issuers}));
+  refreshed_by_signal = files.get();
+  ::signal(SIGHUP, OnHangUp);
+  return files;
+}
+
+std::unique_ptr<AccessControl> MakeAccess(const Config& config, AccessFiles* files, const Clock& clock) {
+  if (files == nullptr) return std::make_unique<OpenAccess>();
+  RegistryAccessOptions options;
+  options.issues_tokens = config.auth == "token";
+  options.names = {.issuer = config.token_issuer, .service = config.service};
+  options.public_url = config.public_url;
+  options.lifetimes = {.access = config.token_lifetime, .refresh = config.refresh_lifetime};
+  return std::make_unique<RegistryAccess>(*files, clock, options);
+}
+
 int Serve(const Config& config, std::string described_config) {
   RaiseFileLimit();
   const SystemClock clock;
@@ -96,7 +128,10 @@ int Serve(const Config& config, std::string described_config) {
   RequestObserver observer(metrics);
   ManifestCache manifests(*store, [&store] { return store->Generations(); }, static_cast<size_t>(config.manifest_cache.bytes));
   AddMetrics(metrics, manifests);
-  Router router({*store, *store, AllowEveryone(), &manifests}, clock,
+  const absl::StatusOr<std::unique_ptr<AccessFiles>> files = OpenAccessFiles(config);
+  if (!files.ok()) return Fail("reading the files of authentication", files.status());
+  const std::unique_ptr<AccessControl> access = MakeAccess(config, files->get(), clock);
+  Router router({*store, *store, *access, &manifests}, clock,
                 [&observer](const RequestRecord& record) { observer.Observe(record); });
   http::ServerOptions server_options = ServerOptions(config);
   if (!config.tls_listen.empty()) {
@@ -134,7 +169,9 @@ int main(int argc, char** argv) {
   registry::Config config;
   config::Parser parser(registry::kProgram, "Serves the OCI distribution protocol over a Strata store.");
   registry::AddOptions(config, parser);
+  registry::AddCommands(parser);
   const std::vector<std::string> positional = config::ParseOrExit(parser, registry::kProgram, service::kVersion, argc, argv);
+  if (!positional.empty() && registry::IsCommand(positional.front())) return registry::RunCommand(registry::kProgram, positional);
   if (const absl::Status checked = registry::Check(config); !checked.ok()) {
     std::fprintf(stderr, "%s: %s\n", registry::kProgram, std::string(checked.message()).c_str());
     return 2;

@@ -48,6 +48,7 @@ void RequestObserver::Observe(const RequestRecord& record) {
                       {"duration", record.duration},
                       {"request_id", record.request_id},
                       {"peer", record.peer},
+                      {"principal", record.principal},
                       {"user_agent", record.user_agent}});
     return;
   }
@@ -58,6 +59,7 @@ void RequestObserver::Observe(const RequestRecord& record) {
                     {"duration", record.duration},
                     {"request_id", record.request_id},
                     {"peer", record.peer},
+                    {"principal", record.principal},
                     {"user_agent", record.user_agent},
                     {"error", absl::StrCat(absl::StatusCodeToString(record.outcome.code()), ": ", record.outcome.message())}});
 }

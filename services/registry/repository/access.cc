@@ -1,21 +1,24 @@
 #include "services/registry/repository/access.h"
 
-namespace strata::registry {
+#include <string>
 
-absl::string_view ActionName(Action action) {
-  switch (action) {
-    case Action::kEnter: return "enter";
-    case Action::kPull: return "pull";
-    case Action::kPush: return "push";
-    case Action::kDelete: return "delete";
-    case Action::kListRepositories: return "list repositories";
-    case Action::kMountFromAny: return "mount from any repository";
-  }
-  return "unknown";
+#include "absl/strings/cord.h"
+
+namespace strata::registry {
+namespace {
+
+constexpr char kErrorPayload[] = "strata.registry/challenge_error";
+
+}  // namespace
+
+absl::Status WithChallengeError(absl::string_view error, absl::Status status) {
+  if (!status.ok()) status.SetPayload(kErrorPayload, absl::Cord(error));
+  return status;
 }
 
-Authorizer AllowEveryone() {
-  return [](absl::string_view, Action, absl::string_view) { return absl::OkStatus(); };
+std::string ChallengeErrorOf(const absl::Status& status) {
+  const auto payload = status.GetPayload(kErrorPayload);
+  return payload ? std::string(*payload) : "";
 }
 
 }  // namespace strata::registry

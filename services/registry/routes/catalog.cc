@@ -18,7 +18,7 @@ absl::Status ListCatalog(const Exchange& exchange) {
     STRATA_ASSIGN_OR_RETURN(const auto found,
                             exchange.services.refs.ListRepositories(exchange.context, page.last, page.limit));
     for (const std::string& name : found.items) {
-      if (exchange.Authorize(Action::kPull, name).ok()) names.push_back(name);
+      if (exchange.Authorize(Action::kSee, name).ok()) names.push_back(name);
     }
     if (found.has_more && !found.items.empty()) {
       AddNextLink(exchange.response.headers(), "/v2/_catalog", page, found.items.back());

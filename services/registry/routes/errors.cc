@@ -12,6 +12,7 @@ namespace strata::registry {
 namespace {
 
 constexpr char kSubjectPayload[] = "strata.registry/subject";
+constexpr char kDetailPayload[] = "strata.registry/detail";
 
 struct Row {
   absl::StatusCode status;
@@ -78,6 +79,13 @@ std::string PublicMessage(const absl::Status& status, const HttpError& error, ab
   }
 }
 
+json::Value DetailOf(const absl::Status& status) {
+  const auto payload = status.GetPayload(kDetailPayload);
+  if (!payload) return nullptr;
+  auto detail = json::Parse(std::string(*payload));
+  return detail.ok() ? *std::move(detail) : json::Value();
+}
+
 }  // namespace
 
 absl::Status About(Subject subject, absl::Status status) {
@@ -85,6 +93,11 @@ absl::Status About(Subject subject, absl::Status status) {
     const char mark = static_cast<char>(subject);
     status.SetPayload(kSubjectPayload, absl::Cord(absl::string_view(&mark, 1)));
   }
+  return status;
+}
+
+absl::Status WithDetail(std::string json_text, absl::Status status) {
+  if (!status.ok()) status.SetPayload(kDetailPayload, absl::Cord(std::move(json_text)));
   return status;
 }
 
@@ -113,7 +126,7 @@ absl::Status SendError(http::ResponseWriter& response, const absl::Status& statu
   json::Value entry = json::Value::object();
   entry["code"] = std::string(error.code);
   entry["message"] = PublicMessage(status, error, request_id);
-  entry["detail"] = nullptr;
+  entry["detail"] = DetailOf(status);
   json::Value body = json::Value::object();
   body["errors"] = json::Value::array({std::move(entry)});
 

@@ -38,6 +38,9 @@ absl::StatusOr<T> About(Subject subject, absl::StatusOr<T> value) {
   return About(subject, std::move(value).status());
 }
 
+// Adds what the body's "detail" holds: a JSON text. OK stays OK.
+absl::Status WithDetail(std::string json_text, absl::Status status);
+
 // kRequest when there is no mark.
 Subject SubjectOf(const absl::Status& status);
 

@@ -16,7 +16,7 @@ namespace strata::registry {
 struct Services {
   blobstore::BlobStore& blobs;
   blobstore::RefStore& refs;
-  Authorizer authorize;
+  AccessControl& access;
   ManifestCache* manifests = nullptr;  // null: every request asks the store
 };
 
@@ -31,8 +31,11 @@ struct Exchange {
   const Route& route;  // its repository is valid when it has one
   const CallContext& context;
 
-  absl::Status Authorize(Action action, absl::string_view repository) const {
-    return services.authorize(context.principal, action, repository);
+  const auth::Caller& caller;
+
+  // `changed_tag`: a tag that exists and that the request would move or remove.
+  absl::Status Authorize(Action action, absl::string_view repository, absl::string_view changed_tag = "") const {
+    return services.access.Authorize(caller, {action, repository, changed_tag});
   }
   bool is_head() const { return request.method == "HEAD"; }
 };

@@ -15,6 +15,8 @@
 namespace strata::registry {
 namespace {
 
+constexpr int kTagsAtOnce = 10'000;
+
 // A malformed digest is the client's mistake. A malformed tag just names nothing, so reading it is a plain 404.
 absl::StatusOr<Reference> ExistingReference(const Exchange& exchange) {
   const absl::string_view text = exchange.route.last;
@@ -88,6 +90,56 @@ absl::StatusOr<std::shared_ptr<const blobstore::StoredManifest>> Find(const Exch
   return std::make_shared<const blobstore::StoredManifest>(std::move(manifest));
 }
 
+// For tags that not everybody may move: denied when one would, and conditions so that none does between this look and the change.
+absl::Status KeepImmutableTags(const Exchange& exchange, const Digest& digest, blobstore::PutManifestOptions& options) {
+  const std::string& repository = exchange.route.repository;
+  for (const std::string& tag : options.tags) {
+    if (!exchange.services.access.IsImmutableTag(repository, tag)) continue;
+    const absl::Status may_move = exchange.Authorize(Action::kPush, repository, tag);
+    if (may_move.ok()) continue;
+    const auto there = exchange.services.refs.GetManifest(exchange.context, repository, {tag, std::nullopt}, true);
+    if (absl::IsNotFound(there.status())) {
+      options.tag_conditions[tag] = blobstore::TagCondition::Absent();
+      continue;
+    }
+    STRATA_RETURN_IF_ERROR(there.status());
+    // Pushing the same once more moves nothing.
+    if (there->digest != digest) return may_move;
+    options.tag_conditions[tag] = digest;
+  }
+  return absl::OkStatus();
+}
+
+// Somebody else made the tag meanwhile: the answer is what it would have been a moment later.
+absl::Status DeniedIfMade(const Exchange& exchange, const absl::Status& stored, const blobstore::PutManifestOptions& options) {
+  if (!absl::IsAborted(stored) || options.tag_conditions.empty()) return stored;
+  const absl::Status denied = exchange.Authorize(Action::kPush, exchange.route.repository, options.tag_conditions.begin()->first);
+  return denied.ok() ? stored : denied;
+}
+
+// A manifest that goes takes its tags with it.
+absl::Status MayRemoveTagsOf(const Exchange& exchange, const Digest& digest) {
+  const std::string& repository = exchange.route.repository;
+  if (!exchange.services.access.HasImmutableTags(repository)) return absl::OkStatus();
+  std::string last;
+  while (true) {
+    const auto page = exchange.services.refs.ListTags(exchange.context, repository, last, kTagsAtOnce);
+    if (absl::IsNotFound(page.status())) return absl::OkStatus();
+    STRATA_RETURN_IF_ERROR(page.status());
+    for (const blobstore::TagEntry& tag : page->items) {
+      if (tag.digest != digest || !exchange.services.access.IsImmutableTag(repository, tag.name)) continue;
+      STRATA_RETURN_IF_ERROR(exchange.Authorize(Action::kDelete, repository, tag.name));
+    }
+    if (!page->has_more || page->items.empty()) return absl::OkStatus();
+    last = page->items.back().name;
+  }
+}
+
+absl::Status MayRemoveTag(const Exchange& exchange, const std::string& tag) {
+  if (!exchange.services.access.IsImmutableTag(exchange.route.repository, tag)) return absl::OkStatus();
+  return exchange.Authorize(Action::kDelete, exchange.route.repository, tag);
+}
+
 }  // namespace
 
 absl::Status GetManifest(const Exchange& exchange) {
@@ -114,10 +166,11 @@ absl::Status PutManifest(const Exchange& exchange) {
   STRATA_RETURN_IF_ERROR(AddTags(exchange.request.query, options.tags));
   STRATA_ASSIGN_OR_RETURN(const std::string content, ReadManifest(exchange.request));
   STRATA_RETURN_IF_ERROR(CheckDigest(reference.digest, content));
-  STRATA_ASSIGN_OR_RETURN(const blobstore::PutManifestResult stored,
-                          About(Subject::kManifest,
-                                exchange.services.refs.PutManifest(exchange.context, exchange.route.repository,
-                                                                   media_type, content, options)));
+  STRATA_RETURN_IF_ERROR(KeepImmutableTags(exchange, reference.digest.value_or(Digest::Of(content)), options));
+  const absl::StatusOr<blobstore::PutManifestResult> put =
+      exchange.services.refs.PutManifest(exchange.context, exchange.route.repository, media_type, content, options);
+  if (!put.ok()) return About(Subject::kManifest, DeniedIfMade(exchange, put.status(), options));
+  const blobstore::PutManifestResult& stored = *put;
 
   http::Headers& headers = exchange.response.headers();
   headers.Set("Location", ManifestLocation(exchange.route.repository, stored.digest.ToString()));
@@ -131,6 +184,7 @@ absl::Status PutManifest(const Exchange& exchange) {
 absl::Status DeleteManifest(const Exchange& exchange) {
   STRATA_ASSIGN_OR_RETURN(const Reference reference, ExistingReference(exchange));
   blobstore::RefStore& refs = exchange.services.refs;
+  STRATA_RETURN_IF_ERROR(reference.digest ? MayRemoveTagsOf(exchange, *reference.digest) : MayRemoveTag(exchange, reference.tag));
   const absl::Status deleted =
       reference.digest ? refs.DeleteManifest(exchange.context, exchange.route.repository, *reference.digest).status()
                        : refs.DeleteTag(exchange.context, exchange.route.repository, reference.tag).status();

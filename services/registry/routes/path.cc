@@ -32,6 +32,7 @@ absl::string_view EndpointName(Endpoint endpoint) {
     case Endpoint::kReferrers: return "referrers";
     case Endpoint::kLegacyPing: return "ping";
     case Endpoint::kLegacySearch: return "search";
+    case Endpoint::kToken: return "token";
   }
   return "unknown";
 }
@@ -42,6 +43,7 @@ std::optional<Route> ParsePath(absl::string_view path) {
   if (path == "/v2/_oci/ext/discover") return Route{Endpoint::kExtensions};
   if (path == "/v1/_ping") return Route{Endpoint::kLegacyPing};
   if (path == "/v1/search") return Route{Endpoint::kLegacySearch};
+  if (path == "/token") return Route{Endpoint::kToken};
   if (!absl::ConsumePrefix(&path, "/v2/")) return std::nullopt;
   const Segments segments = absl::StrSplit(path, '/');
   const size_t n = segments.size();

@@ -21,10 +21,11 @@ enum class Endpoint {
   kTags,         // /v2/<name>/tags/list
   kReferrers,    // /v2/<name>/referrers/<digest>
   kLegacyPing,   // /v1/_ping
-  kLegacySearch  // /v1/search
+  kLegacySearch,  // /v1/search
+  kToken         // /token
 };
 
-inline constexpr size_t kEndpoints = static_cast<size_t>(Endpoint::kLegacySearch) + 1;
+inline constexpr size_t kEndpoints = static_cast<size_t>(Endpoint::kToken) + 1;
 // "blob": for metrics and logs.
 absl::string_view EndpointName(Endpoint endpoint);
 

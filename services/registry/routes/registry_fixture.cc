@@ -32,9 +32,8 @@ std::string Answer::ErrorCode() const {
 
 void RegistryFixture::SetUp() {
   store_ = std::make_unique<blobstore::MemoryStore>(clock_);
-  Services services{blobs(), *store_, [this](absl::string_view principal, Action action, absl::string_view repository) {
-                      return authorizer_(principal, action, repository);
-                    }};
+  AccessControl& access = access_ == nullptr ? asking_authorizer_ : *access_;
+  Services services{blobs(), *store_, access};
   router_ = std::make_unique<Router>(std::move(services), clock_, [this](const RequestRecord& record) {
     MutexLock lock(mutex_);
     records_.push_back(record);

@@ -1,6 +1,7 @@
 // A registry on a port of its own over a store in memory, and requests to it.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -62,9 +63,31 @@ class RegistryFixture : public ::testing::Test {
 
   std::unique_ptr<blobstore::MemoryStore> store_;
   // What the routes ask before they act; tests replace it.
-  Authorizer authorizer_ = AllowEveryone();
+  std::function<absl::Status(absl::string_view principal, Action action, absl::string_view repository)> authorizer_ =
+      [](absl::string_view, Action, absl::string_view) { return absl::OkStatus(); };
+  // Set before SetUp(): what replaces `authorizer_` altogether.
+  AccessControl* access_ = nullptr;
 
  private:
+  class AskingAuthorizer final : public AccessControl {
+   public:
+    explicit AskingAuthorizer(RegistryFixture& fixture) : fixture_(fixture) {}
+    absl::StatusOr<auth::Caller> Authenticate(const CallContext&, const http::Request&) override { return auth::Caller(); }
+    absl::Status Authorize(const auth::Caller&, const auth::Question& question) const override {
+      return fixture_.authorizer_("", question.action, question.repository);
+    }
+    bool HasImmutableTags(absl::string_view) const override { return false; }
+    bool IsImmutableTag(absl::string_view, absl::string_view) const override { return false; }
+    void Challenge(const http::Request&, const std::vector<auth::Scope>&, absl::string_view, http::Headers&) const override {}
+    absl::Status ServeToken(const CallContext&, const http::Request&, http::ResponseWriter&) override {
+      return absl::NotFoundError("no tokens");
+    }
+
+   private:
+    RegistryFixture& fixture_;
+  };
+
+  AskingAuthorizer asking_authorizer_{*this};
   SystemClock clock_;
   Mutex mutex_;
   CondVar recorded_;

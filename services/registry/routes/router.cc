@@ -8,6 +8,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "lib/base/status.h"
+#include "lib/json/json.h"
 #include "services/registry/repository/name.h"
 #include "services/registry/routes/base.h"
 #include "services/registry/routes/blobs.h"
@@ -24,18 +25,17 @@ namespace {
 
 constexpr size_t kMaxRequestIdBytes = 64;
 
-struct RouteRow {
-  Endpoint endpoint;
-  absl::string_view method;  // HEAD goes with GET
-  Action action;
-  absl::Status (*run)(const Exchange&);
-};
+absl::Status ServeToken(const Exchange& exchange) {
+  return exchange.services.access.ServeToken(exchange.context, exchange.request, exchange.response);
+}
+
+using RouteRow = Router::RouteRow;
 
 constexpr RouteRow kRoutes[] = {
     {Endpoint::kBase, "GET", Action::kEnter, GetBase},
     {Endpoint::kExtensions, "GET", Action::kEnter, GetExtensions},
     {Endpoint::kCatalog, "GET", Action::kListRepositories, ListCatalog},
-    {Endpoint::kLegacyPing, "GET", Action::kEnter, LegacyPing},
+    {Endpoint::kLegacyPing, "GET", Action::kPing, LegacyPing},
     {Endpoint::kLegacySearch, "GET", Action::kListRepositories, SearchRepositories},
     {Endpoint::kBlob, "GET", Action::kPull, GetBlob},
     {Endpoint::kBlob, "DELETE", Action::kDelete, DeleteBlob},
@@ -49,6 +49,9 @@ constexpr RouteRow kRoutes[] = {
     {Endpoint::kManifest, "DELETE", Action::kDelete, DeleteManifest},
     {Endpoint::kTags, "GET", Action::kPull, ListTags},
     {Endpoint::kReferrers, "GET", Action::kPull, ListReferrers},
+    // Whoever asks for a token shows who it is in several ways; the endpoint reads them itself.
+    {Endpoint::kToken, "GET", Action::kPing, ServeToken},
+    {Endpoint::kToken, "POST", Action::kPing, ServeToken},
 };
 
 const RouteRow* FindRow(Endpoint endpoint, absl::string_view method) {
@@ -81,6 +84,38 @@ std::string RandomPrefix() {
   return absl::StrFormat("%08x", random());
 }
 
+// What a token would need to hold for the request. Clients ask the token server for exactly that.
+std::vector<auth::Scope> NeededScopes(Action action, const Route& route, const http::Request& request) {
+  switch (action) {
+    case Action::kPull: return {{"repository", "", route.repository, {"pull"}}};
+    case Action::kPush: {
+      std::vector<auth::Scope> scopes = {{"repository", "", route.repository, {"pull", "push"}}};
+      const absl::string_view from = request.query.Get("from");
+      if (!from.empty() && CheckRepositoryName(from).ok()) scopes.push_back({"repository", "", std::string(from), {"pull"}});
+      return scopes;
+    }
+    case Action::kDelete: return {{"repository", "", route.repository, {"delete"}}};
+    case Action::kListRepositories: return {{"registry", "", "catalog", {"*"}}};
+    default: return {};
+  }
+}
+
+// The detail of UNAUTHORIZED and DENIED: which access was missing.
+std::string ScopeDetail(const std::vector<auth::Scope>& scopes) {
+  json::Value list = json::Value::array();
+  for (const auth::Scope& scope : scopes) {
+    for (const std::string& action : scope.actions) {
+      json::Value entry = json::Value::object();
+      entry["Type"] = scope.type;
+      entry["Class"] = scope.resource_class;
+      entry["Name"] = scope.name;
+      entry["Action"] = action;
+      list.push_back(std::move(entry));
+    }
+  }
+  return list.empty() ? "null" : json::Dump(list);
+}
+
 bool HasRepository(Endpoint endpoint) {
   switch (endpoint) {
     case Endpoint::kBase:
@@ -88,6 +123,7 @@ bool HasRepository(Endpoint endpoint) {
     case Endpoint::kExtensions:
     case Endpoint::kLegacyPing:
     case Endpoint::kLegacySearch:
+    case Endpoint::kToken:
       return false;
     default:
       return true;
@@ -106,7 +142,7 @@ std::string Router::RequestId(const http::Request& request) {
 }
 
 absl::Status Router::Dispatch(const std::optional<Route>& route, const http::Request& request,
-                              http::ResponseWriter& response, const CallContext& context) const {
+                              http::ResponseWriter& response, CallContext& context) const {
   if (!route) {
     return absl::NotFoundError(
         absl::StrCat("there is nothing at \"", absl::CHexEscape(absl::string_view(request.path).substr(0, 120)), "\""));
@@ -121,9 +157,22 @@ absl::Status Router::Dispatch(const std::optional<Route>& route, const http::Req
     return absl::UnimplementedError(absl::StrCat("this address answers ", allowed, ", not ",
                                                  absl::CHexEscape(absl::string_view(request.method).substr(0, 20))));
   }
-  const Exchange exchange{services_, request, response, *route, context};
-  STRATA_RETURN_IF_ERROR(exchange.Authorize(row->action, route->repository));
-  return row->run(exchange);
+  const std::vector<auth::Scope> scopes = NeededScopes(row->action, *route, request);
+  absl::Status outcome = RunAuthorized(*row, *route, scopes, request, response, context);
+  if (absl::IsUnauthenticated(outcome)) services_.access.Challenge(request, scopes, ChallengeErrorOf(outcome), response.headers());
+  return outcome;
+}
+
+absl::Status Router::RunAuthorized(const RouteRow& row, const Route& route, const std::vector<auth::Scope>& scopes,
+                                   const http::Request& request, http::ResponseWriter& response, CallContext& context) const {
+  auth::Caller caller;
+  if (row.action != Action::kPing) {
+    STRATA_ASSIGN_OR_RETURN(caller, services_.access.Authenticate(context, request));
+    context.principal = caller.principal.is_anonymous() ? "" : caller.principal.ToString();
+  }
+  const Exchange exchange{services_, request, response, route, context, caller};
+  STRATA_RETURN_IF_ERROR(WithDetail(ScopeDetail(scopes), exchange.Authorize(row.action, route.repository)));
+  return row.run(exchange);
 }
 
 void Router::Handle(const http::Request& request, http::ResponseWriter& response) {
@@ -145,6 +194,7 @@ void Router::Handle(const http::Request& request, http::ResponseWriter& response
       .peer = request.peer,
       .request_id = context.request_id,
       .user_agent = std::string(request.headers.Get("User-Agent")),
+      .principal = context.principal,
       .endpoint = route ? std::optional<Endpoint>(route->endpoint) : std::nullopt,
       .http_status = response.status(),
       .response_bytes = response.body_bytes_sent(),

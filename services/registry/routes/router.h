@@ -8,6 +8,7 @@
 #include <functional>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "absl/time/time.h"
 #include "lib/base/clock.h"
@@ -24,6 +25,7 @@ struct RequestRecord {
   std::string peer;
   std::string request_id;
   std::string user_agent;
+  std::string principal;  // "user:alice"; empty: nobody in particular
   std::optional<Endpoint> endpoint;  // nullopt: the path names none
   int http_status = 0;
   uint64_t response_bytes = 0;  // content sent
@@ -37,6 +39,13 @@ class Router {
   // Called on the request's thread when its answer is out.
   using Observer = std::function<void(const RequestRecord&)>;
 
+  struct RouteRow {
+    Endpoint endpoint;
+    absl::string_view method;  // HEAD goes with GET
+    Action action;
+    absl::Status (*run)(const Exchange&);
+  };
+
   // What `services` refers to, and `clock`, outlive the router.
   Router(Services services, const Clock& clock, Observer observer);
 
@@ -46,7 +55,9 @@ class Router {
   // The client's X-Request-Id when it is short and plain, else a new one.
   std::string RequestId(const http::Request& request);
   absl::Status Dispatch(const std::optional<Route>& route, const http::Request& request, http::ResponseWriter& response,
-                        const CallContext& context) const;
+                        CallContext& context) const;
+  absl::Status RunAuthorized(const RouteRow& row, const Route& route, const std::vector<auth::Scope>& scopes, const http::Request& request,
+                             http::ResponseWriter& response, CallContext& context) const;
 
   const Services services_;
   const Clock& clock_;

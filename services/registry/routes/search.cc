@@ -35,7 +35,7 @@ absl::StatusOr<std::vector<std::string>> FindNames(const Exchange& exchange, con
     STRATA_ASSIGN_OR_RETURN(const auto page,
                             exchange.services.refs.ListRepositories(exchange.context, last, kNamesAtOnce));
     for (const std::string& name : page.items) {
-      if (!Matches(name, words) || !exchange.Authorize(Action::kPull, name).ok()) continue;
+      if (!Matches(name, words) || !exchange.Authorize(Action::kSee, name).ok()) continue;
       names.push_back(name);
       if (names.size() == limit) return names;
     }

@@ -16,6 +16,8 @@ namespace strata::registry {
 namespace {
 
 constexpr size_t kMaxUploadIdBytes = 128;
+// How many repositories are asked for a blob that is to be mounted from wherever it is.
+constexpr int kMaxMountSources = 256;
 
 // "0-<last byte held>"; nothing held is "0-0" as well, because docker parses this with a strict "%d-%d".
 std::string HeldRange(uint64_t offset) { return absl::StrCat("0-", offset == 0 ? 0 : offset - 1); }
@@ -74,18 +76,35 @@ absl::Status TellOffsetIfOutOfRange(const Exchange& exchange, absl::Status statu
   return status;
 }
 
+absl::StatusOr<bool> Link(const Exchange& exchange, absl::string_view from, const Digest& digest) {
+  const absl::Status linked =
+      exchange.services.blobs.LinkBlobs(exchange.context, exchange.route.repository, from, {&digest, 1});
+  if (absl::IsNotFound(linked)) return false;
+  STRATA_RETURN_IF_ERROR(Annotate(linked, "mounting a blob"));
+  return true;
+}
+
+// From whatever repository holds the blob: one after another of those that the caller may read. Repositories of our own, such as that
+// of builds, are no part of the listing.
+absl::StatusOr<bool> LinkFromAny(const Exchange& exchange, const Digest& digest) {
+  STRATA_ASSIGN_OR_RETURN(const auto names, exchange.services.refs.ListRepositories(exchange.context, "", kMaxMountSources));
+  for (const std::string& name : names.items) {
+    if (name == exchange.route.repository || !exchange.Authorize(Action::kPull, name).ok()) continue;
+    STRATA_ASSIGN_OR_RETURN(const bool linked, Link(exchange, name, digest));
+    if (linked) return true;
+  }
+  return false;
+}
+
 // A mount never fails a push: whatever cannot be mounted is uploaded. Returns whether it was done.
 absl::StatusOr<bool> TryMount(const Exchange& exchange, absl::string_view mount) {
   const auto digest = Digest::Parse(mount);
   if (!digest.ok()) return false;
   const absl::string_view from = exchange.request.query.Get("from");
   if (!from.empty() && !CheckRepositoryName(from).ok()) return false;
-  const Action action = from.empty() ? Action::kMountFromAny : Action::kPull;
-  if (!exchange.Authorize(action, from).ok()) return false;
-  const absl::Status linked =
-      exchange.services.blobs.LinkBlobs(exchange.context, exchange.route.repository, from, {&*digest, 1});
-  if (absl::IsNotFound(linked)) return false;
-  STRATA_RETURN_IF_ERROR(Annotate(linked, "mounting a blob"));
+  if (!from.empty() && !exchange.Authorize(Action::kPull, from).ok()) return false;
+  STRATA_ASSIGN_OR_RETURN(const bool linked, from.empty() ? LinkFromAny(exchange, *digest) : Link(exchange, from, *digest));
+  if (!linked) return false;
   STRATA_RETURN_IF_ERROR(SendCreated(exchange, *digest));
   return true;
 }
