@@ -206,6 +206,12 @@ class IssuerTest(AuthTestCase):
         answer = self.http.request("GET", "/v2/team/cluster/tags/list", headers={"Authorization": f"Bearer {self.token()}"})
         self.assertEqual(json.loads(answer.content)["tags"], ["1"])
 
+    def test_docker_logs_in_with_the_token(self):
+        daemon = self.launch(Dockerd(self.scratch))
+        block = next(block for block in self.blocks if "--username oidc" in block)
+        self.shell(block, REGISTRY=self.address, TOKEN=self.token(), DOCKER_HOST=daemon.socket, DOCKER_CONFIG=str(daemon.scratch / "client"))
+        daemon.docker("pull", f"{self.address}/team/app:1.0")
+
     def test_others_do_not(self):
         for token, status in ((self.token(namespace="default"), 403), (self.token(audience="elsewhere"), 401), (self.token()[:-8], 401)):
             answer = self.http.request("GET", "/v2/team/app/tags/list", headers={"Authorization": f"Bearer {token}"})

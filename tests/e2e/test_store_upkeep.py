@@ -67,7 +67,8 @@ class UpkeepTest(ScratchTestCase):
         """Every `strata store` and `strata-store` line of the document, in its order, with only folders and addresses replaced."""
         self.push("app:1", 1)
         text = DOCUMENT.read_text()
-        lines = [line.strip() for block in re.findall(r"```\n(.*?)```", text, re.DOTALL) for line in block.splitlines()]
+        blocks = re.findall(r"^```\w*\n(.*?)^```$", text, re.DOTALL | re.MULTILINE)
+        lines = [line.strip() for block in blocks for line in block.splitlines()]
         lines = [line for line in lines if line.startswith(("strata ", "strata-store "))]
         self.assertGreater(len(lines), 10)
         cron = re.search(r"^.* root  (strata .*?) >", text, re.MULTILINE).group(1)
