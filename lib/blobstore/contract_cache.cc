@@ -33,7 +33,7 @@ TEST_P(StoreContractTest, ARecordKeepsItsBlobsAlive) {
   ASSERT_OK(cache().PutRecord(context_, "k", "v", {layer}));
   AdvanceClock(absl::Hours(100));
   ASSERT_OK(admin().CollectGarbage(context_));
-  EXPECT_TRUE(Has(kBuildRepository, layer));
+  EXPECT_OK(Read(kBuildRepository, layer));
   EXPECT_OK(cache().GetRecord(context_, "k"));
   AdvanceClock(absl::Hours(1));
   ASSERT_OK(cache().PutRecord(context_, "k", "needs nothing now", {}));

@@ -49,6 +49,7 @@ std::unique_ptr<StoreClient> StoreClient::Connect(const std::string& address, co
   stubs->cache = v1::CacheService::NewStub(channel);
   stubs->admin = v1::AdminService::NewStub(channel);
   stubs->quotas = v1::QuotaService::NewStub(channel);
+  stubs->retention = v1::RetentionService::NewStub(channel);
   return std::unique_ptr<StoreClient>(new StoreClient(std::move(stubs)));
 }
 

@@ -1,4 +1,4 @@
-// The store over gRPC: all four interfaces, as proto/strata/store/v1 says them on the wire.
+// The store over gRPC: all five interfaces, as proto/strata/store/v1 says them on the wire.
 //
 // Thread-safe; one client serves a whole program. Its connection comes and goes by itself: when the store is away, calls fail
 // with kUnavailable, "store at 127.0.0.1:7071 is not reachable: ...; is it running?", and succeed again within a second after it
@@ -18,6 +18,7 @@
 #include "lib/blobstore/generation_view.h"
 #include "lib/blobstore/quota_store.h"
 #include "lib/blobstore/ref_store.h"
+#include "lib/blobstore/retention.h"
 
 namespace strata::blobstore {
 
@@ -26,7 +27,7 @@ struct StoreClientOptions {
   bool use_descriptors = true;
 };
 
-class StoreClient final : public BlobStore, public RefStore, public CacheStore, public QuotaStore, public AdminStore {
+class StoreClient final : public BlobStore, public RefStore, public CacheStore, public QuotaStore, public AdminStore, public RetentionStore {
  public:
   // `address` is "host:port" or "unix:/path". Does not connect yet: see Ping().
   static std::unique_ptr<StoreClient> Connect(const std::string& address, const StoreClientOptions& options = {});
@@ -99,6 +100,11 @@ class StoreClient final : public BlobStore, public RefStore, public CacheStore, 
   // AdminStore.
   absl::StatusOr<StoreStatistics> GetStatistics(const CallContext& context) override;
   absl::StatusOr<GarbageReport> CollectGarbage(const CallContext& context, const CollectOptions& options = {}) override;
+
+  // RetentionStore.
+  absl::StatusOr<std::vector<RetentionRule>> GetRetentionRules(const CallContext& context) override;
+  absl::Status SetRetentionRules(const CallContext& context, const std::vector<RetentionRule>& rules) override;
+  absl::StatusOr<RetentionReport> ApplyRetention(const CallContext& context, const RetentionRunOptions& options) override;
 
  private:
   struct Stubs;

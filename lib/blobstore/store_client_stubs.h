@@ -16,6 +16,7 @@
 #include "proto/strata/store/v1/generation.grpc.pb.h"
 #include "proto/strata/store/v1/manifest.grpc.pb.h"
 #include "proto/strata/store/v1/quota.grpc.pb.h"
+#include "proto/strata/store/v1/retention.grpc.pb.h"
 
 namespace strata::blobstore {
 
@@ -27,6 +28,7 @@ struct StoreClient::Stubs {
   std::unique_ptr<store::v1::ManifestService::Stub> manifests;
   std::unique_ptr<store::v1::CacheService::Stub> cache;
   std::unique_ptr<store::v1::AdminService::Stub> admin;
+  std::unique_ptr<store::v1::RetentionService::Stub> retention;
   std::unique_ptr<store::v1::QuotaService::Stub> quotas;
 
   Mutex view_mutex;

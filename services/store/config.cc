@@ -19,6 +19,12 @@ void AddOptions(config::Parser& parser, Config& config) {
                                 .help = "How long content stays that nothing refers to. At least the longest push or build."});
   parser.Add(&config.gc_interval, {.flag = "gc-interval", .env = "STRATA_STORE_GC_INTERVAL",
                                    .help = "How often to look for content that can go."});
+  parser.Add(&config.retention_interval, {.flag = "retention-interval", .env = "STRATA_STORE_RETENTION_INTERVAL",
+                                          .help = "How often the retention rules are applied. Without rules nothing is removed."});
+  parser.Add(&config.history_entries, {.flag = "history-entries", .env = "STRATA_STORE_HISTORY_ENTRIES",
+                                       .help = "How many changes of a tag its history keeps."});
+  parser.Add(&config.history_age, {.flag = "history-age", .env = "STRATA_STORE_HISTORY_AGE",
+                                   .help = "How long a tag's history keeps where it pointed before."});
   parser.Add(&config.upload_ttl, {.flag = "upload-ttl", .env = "STRATA_STORE_UPLOAD_TTL",
                                   .help = "How long an upload may rest before it is discarded."});
   parser.Add(&config.max_uploads, {.flag = "max-uploads", .env = "STRATA_STORE_MAX_UPLOADS",
@@ -65,6 +71,11 @@ absl::Status Check(const Config& config) {
   if (config.gc_interval < absl::Seconds(1)) return absl::InvalidArgumentError("--gc-interval: want at least 1s");
   if (config.scrub_rate.bytes < 0) return absl::InvalidArgumentError("--scrub-rate: want 0 or more");
   if (config.scrub_every < absl::Hours(1)) return absl::InvalidArgumentError("--scrub-every: want at least 1h");
+  if (config.retention_interval < absl::Seconds(1)) return absl::InvalidArgumentError("--retention-interval: want at least 1s");
+  if (config.history_entries < 1 || config.history_entries > 10'000) {
+    return absl::InvalidArgumentError("--history-entries: want 1 to 10000");
+  }
+  if (config.history_age < absl::Minutes(1)) return absl::InvalidArgumentError("--history-age: want at least 1m");
   return absl::OkStatus();
 }
 
@@ -88,6 +99,9 @@ EngineOptions ToEngineOptions(const Config& config) {
   options.max_sessions_a_repository = config.max_uploads_per_repository;
   options.cache_budget_bytes = config.cache_records_budget.bytes;
   options.cache_budget_records = config.cache_records_max;
+  options.apply_retention_every = config.retention_interval;
+  options.history_entries = static_cast<int>(config.history_entries);
+  options.history_age = config.history_age;
   options.reserved_bytes = config.reserved_disk.bytes;
   options.max_large_writers = static_cast<int>(config.max_calls / 2);
   return options;

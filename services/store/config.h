@@ -17,6 +17,9 @@ struct Config {
   std::string descriptor_socket = "auto";
   absl::Duration gc_grace = absl::Hours(24);
   absl::Duration gc_interval = absl::Minutes(1);
+  absl::Duration retention_interval = absl::Hours(1);
+  int64_t history_entries = 100;
+  absl::Duration history_age = absl::Hours(24 * 90);
   absl::Duration upload_ttl = absl::Hours(24);
   int64_t max_uploads = 100'000;
   int64_t max_uploads_per_repository = 10'000;

@@ -109,13 +109,14 @@ absl::StatusOr<int> Serve(const Config& config, const std::string& described_con
   const std::unique_ptr<grpc::Service> quotas = NewQuotaService(*engine, watcher);
   const std::unique_ptr<grpc::Service> admin = NewAdminService(*engine, watcher);
   const std::unique_ptr<grpc::Service> upkeep = NewMaintenanceService(maintenance, watcher);
+  const std::unique_ptr<grpc::Service> retention = NewRetentionService(*engine, watcher);
   STRATA_ASSIGN_OR_RETURN(
       const std::unique_ptr<rpc::Server> server,
       rpc::Server::Start({.listen = config.listen,
                           .max_threads = static_cast<int>(config.max_calls),
                           .max_streams_a_connection = static_cast<int>(config.max_calls),
                           .metrics = &metrics},
-                         {blobs.get(), counters.get(), manifests.get(), cache.get(), quotas.get(), admin.get(), upkeep.get()}));
+                         {blobs.get(), counters.get(), manifests.get(), cache.get(), quotas.get(), admin.get(), upkeep.get(), retention.get()}));
   AddStatisticsMetrics(metrics, *engine);
   AddMaintenanceMetrics(metrics, engine->core(), maintenance, scrubber);
 

@@ -131,6 +131,30 @@ TEST_F(MainTest, AnAcknowledgedBlobSurvivesAKill) {
   EXPECT_EQ(content, std::string(100000, 'x'));
 }
 
+TEST_F(MainTest, RetentionRulesAreSetTriedAndKept) {
+  const CallContext context;
+  const std::vector<blobstore::RetentionRule> rules = {
+      {.repositories = "**", .tags = "v*", .protect = true, .keep_last = 0, .keep_younger = {}, .remove_untagged_after = {}},
+      {.repositories = "**", .tags = "*", .protect = false, .keep_last = 1, .keep_younger = absl::Hours(2), .remove_untagged_after = {}},
+      {.repositories = "**", .tags = "", .protect = false, .keep_last = 0, .keep_younger = {}, .remove_untagged_after = absl::Hours(48)}};
+  for (const bool is_first : {true, false}) {
+    Child child(Flags());
+    child.ReadUntil("msg=\"ready\"");
+    const auto client = blobstore::StoreClient::Connect(socket());
+    if (is_first) {
+      ASSERT_OK(client->SetRetentionRules(context, rules));
+      std::vector<blobstore::RetentionRule> bad = rules;
+      bad[1].tags = "[";
+      EXPECT_FALSE(client->SetRetentionRules(context, bad).ok());
+    }
+    ASSERT_OK_AND_ASSIGN(const auto stored, client->GetRetentionRules(context));
+    EXPECT_TRUE(stored == rules);
+    ASSERT_OK_AND_ASSIGN(const auto report, client->ApplyRetention(context, {.dry_run = true, .rules = rules, .repository = "", .limit = 0}));
+    EXPECT_EQ(report.tags_removed, 0);
+    EXPECT_FALSE(client->ApplyRetention(context, {.dry_run = false, .rules = rules, .repository = "", .limit = 0}).ok());
+  }
+}
+
 TEST_F(MainTest, WrongFlagsAreExplained) {
   Child child({"--lisen=x"});
   EXPECT_EQ(child.Wait(), 2);
@@ -143,7 +167,7 @@ TEST_F(MainTest, WrongFlagsAreExplained) {
 TEST_F(MainTest, HelpIsHelp) {
   Child child({"--help"});
   EXPECT_EQ(child.Wait(), 0);
-  EXPECT_THAT(child.ReadUntil(""), HasSubstr("STRATA_STORE_LISTEN; default"));
+  EXPECT_THAT(child.ReadUntil(""), HasSubstr("[env STRATA_STORE_LISTEN;"));
 }
 
 TEST_F(MainTest, ASecondStoreOnTheFolderIsRefused) {

@@ -73,8 +73,9 @@ class Peer:
 class Strata(Peer):
     name = folder = "strata"
 
-    def __init__(self, scratch, with_builder=False):
+    def __init__(self, scratch, with_builder=False, store_flags=()):
         super().__init__(scratch)
+        self.store_flags = store_flags
         try:
             self._start(with_builder)
         except BaseException:
@@ -85,7 +86,7 @@ class Strata(Peer):
         store, admin = free_port(), free_port()
         self.store_address = f"127.0.0.1:{store}"
         self.keep([binary("services/store/strata-store"), "--listen", self.store_address, "--data", self.scratch / "store",
-                   "--admin-listen", f"127.0.0.1:{admin}"], http_ready(admin))
+                   "--admin-listen", f"127.0.0.1:{admin}", *self.store_flags], http_ready(admin))
         self.port = free_port()
         self.address = f"127.0.0.1:{self.port}"
         self._start_registry()

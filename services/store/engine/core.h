@@ -34,6 +34,7 @@ struct EngineOptions {
   int64_t max_sessions_a_repository = 10'000;
   int64_t cache_budget_bytes = 0;                 // of cache records and the blobs they need; 0: no limit
   int64_t cache_budget_records = 0;               // 0: no limit
+  absl::Duration apply_retention_every = absl::Hours(1);
   int64_t reserved_bytes = 128 << 20;             // disk that uploads leave free
   Generations* generations = nullptr;             // counts changes for readers on this host; outlives the engine; null: nobody reads
   int max_large_writers = 128;                    // uploads over 32 KiB at the same moment; each takes 1 MiB of memory

@@ -116,8 +116,10 @@ void Work(StoreEngine& engine, testing::FakeClock& clock, const Acknowledgements
   clock.Advance(absl::Hours(25));
   OrExit(engine.PutRecord(context, "key", "value", {Digest::Of(MakeContent(kLarge, 5))}));
   told.Say("record");
-  // Nothing names this one any more.
-  told.Say(absl::StrCat("collecting ", kLarge, " 2"));
+  // No manifest names these, and their leases are over.
+  for (const auto& [size, seed] : {std::pair<size_t, int>(kLarge, 2), {2000, 3}, {kLarge, 5}}) {
+    told.Say(absl::StrCat("collecting ", size, " ", seed));
+  }
   OrExit(engine.CollectGarbage(context));
   told.Say("end");
 }

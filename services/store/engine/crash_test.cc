@@ -123,9 +123,12 @@ class CrashTest : public EngineTest {
 
   // Takes every reference away: a leaked row or file would stay.
   void ExpectNothingLeaks() {
-    const auto listed = engine_->ListManifests(context_, "a", "", 0);
-    if (listed.ok()) {
-      for (const auto& manifest : listed->items) EXPECT_OK(engine_->DeleteManifest(context_, "a", manifest.digest));
+    // Indexes before their children.
+    for (const bool is_index : {true, false}) {
+      const auto listed = engine_->ListManifests(context_, "a", "", 0);
+      for (const auto& manifest : listed.ok() ? listed->items : std::vector<blobstore::ManifestEntry>()) {
+        if ((manifest.media_type == kIndexType) == is_index) EXPECT_OK(engine_->DeleteManifest(context_, "a", manifest.digest));
+      }
     }
     clock_.Advance(absl::Hours(1000));
     EXPECT_OK(engine_->PruneRecords(context_, clock_.Now()));

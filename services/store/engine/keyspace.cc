@@ -116,6 +116,8 @@ std::string TagsOfManifest(absl::string_view repository, const Digest& digest) {
   return absl::StrCat("t", repository, kEnd, EncodeDigest(digest));
 }
 
+std::string RetentionRules() { return "P"; }
+
 std::string TagHistory(absl::string_view repository, absl::string_view tag, uint64_t sequence) {
   return absl::StrCat(TagHistories(repository, tag), EncodeU64(~sequence));
 }

@@ -17,6 +17,7 @@
 //   S repo 0 subject digest    referrer
 //   K key                      cache record               k time key                 the same, by last use
 //   D digest key               cache record `key` needs the blob
+//   P                          retention rules
 //   H repo 0 tag 0 newness     what the tag pointed to       h repo 0 digest         since when a manifest lacks a tag it had
 //   d digest                   charged to the cache       u time session             upload session by last write
 //   Q prefix                   quota of the repositories under the prefix
@@ -74,6 +75,8 @@ std::string Tag(absl::string_view repository, absl::string_view tag);
 std::string Tags(absl::string_view repository);                                   // prefix; then the tag
 std::string TagOfManifest(absl::string_view repository, const Digest& digest, absl::string_view tag);
 std::string TagsOfManifest(absl::string_view repository, const Digest& digest);   // prefix; then the tag
+
+std::string RetentionRules();
 
 // Entries of a tag's history; the newest is the first row.
 std::string TagHistory(absl::string_view repository, absl::string_view tag, uint64_t sequence);

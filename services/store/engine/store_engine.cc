@@ -21,6 +21,7 @@
 #include "services/store/engine/tags.h"
 #include "services/store/gc/collector.h"
 #include "services/store/gc/plan.h"
+#include "services/store/gc/retention.h"
 #include "services/store/ingest/upload_sessions.h"
 
 namespace strata::store {
@@ -58,7 +59,7 @@ struct StoreEngine::Parts {
       : options(std::move(options_in)), kv(std::move(kv_in)), extents(std::move(extents_in)), blob_ids(*kv),
         open_sessions(options.max_sessions, options.max_sessions_a_repository), quotas(*kv),
         core{*kv, *extents, clock, options, blob_ids, removal_hold, removed_extents, open_sessions, quotas}, uploads(core), blobs(core), manifests(core), tags(core),
-        listings(core), cache(core), collector(core, uploads, cache) {}
+        listings(core), cache(core), retention(core), collector(core, uploads, cache, retention) {}
 
   const EngineOptions options;
   const std::unique_ptr<KeyValueStore> kv;
@@ -75,6 +76,7 @@ struct StoreEngine::Parts {
   Tags tags;
   Listings listings;
   CacheRecords cache;
+  Retention retention;
   Collector collector;
 };
 
@@ -282,6 +284,27 @@ absl::StatusOr<blobstore::GarbageReport> StoreEngine::CollectGarbage(const CallC
                                                                     const blobstore::CollectOptions& options) {
   STRATA_RETURN_IF_ERROR(context.Check());
   return options.dry_run ? PlanCollection(parts_->core, context) : parts_->collector.RunNow(context);
+}
+
+absl::StatusOr<std::vector<blobstore::RetentionRule>> StoreEngine::GetRetentionRules(const CallContext& context) {
+  STRATA_RETURN_IF_ERROR(context.Check());
+  return parts_->retention.Get();
+}
+
+absl::Status StoreEngine::SetRetentionRules(const CallContext& context, const std::vector<blobstore::RetentionRule>& rules) {
+  STRATA_RETURN_IF_ERROR(context.Check());
+  return parts_->retention.Set(rules);
+}
+
+absl::StatusOr<blobstore::RetentionReport> StoreEngine::ApplyRetention(const CallContext& context,
+                                                                       const blobstore::RetentionRunOptions& options) {
+  const Retention::Pace pace = {
+      .goes_on = [&context]() -> absl::StatusOr<bool> {
+        STRATA_RETURN_IF_ERROR(context.Check());
+        return true;
+      },
+      .rest = [](absl::Duration) {}};
+  return parts_->retention.Apply(options, pace);
 }
 
 }  // namespace strata::store

@@ -21,6 +21,7 @@
 #include "lib/blobstore/cache_store.h"
 #include "lib/blobstore/quota_store.h"
 #include "lib/blobstore/ref_store.h"
+#include "lib/blobstore/retention.h"
 #include "services/store/engine/core.h"
 
 namespace strata::store {
@@ -29,7 +30,8 @@ class StoreEngine final : public blobstore::BlobStore,
                           public blobstore::RefStore,
                           public blobstore::CacheStore,
                           public blobstore::QuotaStore,
-                          public blobstore::AdminStore {
+                          public blobstore::AdminStore,
+                          public blobstore::RetentionStore {
  public:
   // `clock` outlives the engine. kFailedPrecondition: the folder is in use by another process, or was written by a newer Strata.
   // kDataLoss: the metadata is damaged.
@@ -108,6 +110,12 @@ class StoreEngine final : public blobstore::BlobStore,
   absl::StatusOr<blobstore::StoreStatistics> GetStatistics(const CallContext& context) override;
   absl::StatusOr<blobstore::GarbageReport> CollectGarbage(const CallContext& context,
                                                         const blobstore::CollectOptions& options = {}) override;
+
+  // RetentionStore.
+  absl::StatusOr<std::vector<blobstore::RetentionRule>> GetRetentionRules(const CallContext& context) override;
+  absl::Status SetRetentionRules(const CallContext& context, const std::vector<blobstore::RetentionRule>& rules) override;
+  absl::StatusOr<blobstore::RetentionReport> ApplyRetention(const CallContext& context,
+                                                            const blobstore::RetentionRunOptions& options) override;
 
  private:
   struct Parts;

@@ -213,6 +213,15 @@ void Collector::Stop() {
   if (thread_.joinable()) thread_.join();
 }
 
+absl::Status Collector::ApplyRetentionIfDue() {
+  if (core_.clock.Now() < retention_due_) return absl::OkStatus();
+  retention_due_ = core_.clock.Now() + core_.options.apply_retention_every;
+  const Run background;
+  const Retention::Pace pace = {.goes_on = [&] { return GoesOn(background); },
+                                .rest = [&](absl::Duration length) { Rest(background, length); }};
+  return retention_.Apply({}, pace).status();
+}
+
 void Collector::Loop() {
   while (true) {
     {
@@ -221,7 +230,10 @@ void Collector::Loop() {
       if (stopping_) return;
     }
     const absl::StatusOr<GarbageReport> report = RunOnce();
-    if (!report.ok() && core_.options.on_background_error) core_.options.on_background_error(report.status());
+    const absl::Status applied = ApplyRetentionIfDue();
+    for (const absl::Status& status : {report.status(), applied}) {
+      if (!status.ok() && core_.options.on_background_error) core_.options.on_background_error(status);
+    }
   }
 }
 

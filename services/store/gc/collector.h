@@ -34,6 +34,7 @@
 #include "services/store/engine/cache_records.h"
 #include "services/store/engine/core.h"
 #include "services/store/engine/keyspace.h"
+#include "services/store/gc/retention.h"
 #include "services/store/ingest/upload_sessions.h"
 
 namespace strata::store {
@@ -41,7 +42,9 @@ namespace strata::store {
 class Collector {
  public:
   // All outlive this object.
-  Collector(const Core& core, UploadSessions& sessions, CacheRecords& cache) : core_(core), sessions_(sessions), cache_(cache) {}
+  Collector(const Core& core, UploadSessions& sessions, CacheRecords& cache, Retention& retention)
+      : core_(core), sessions_(sessions), cache_(cache), retention_(retention),
+        retention_due_(core.clock.Now() + core.options.apply_retention_every) {}
   ~Collector() { Stop(); }
 
   // Handles what is due by the clock, idle upload sessions and cache records beyond their budget too.
@@ -50,7 +53,7 @@ class Collector {
   // it ends; what was done until then stays done.
   absl::StatusOr<blobstore::GarbageReport> RunNow(const CallContext& context);
 
-  // RunOnce() every EngineOptions::collect_every in a thread, until Stop() or destruction.
+  // RunOnce() every EngineOptions::collect_every, and the retention rules every apply_retention_every, in a thread, until Stop() or destruction.
   void Start();
   void Stop();
 
@@ -74,11 +77,14 @@ class Collector {
   // Whether the run goes on; an error: its caller went away.
   absl::StatusOr<bool> GoesOn(const Run& run) const;
   void Rest(const Run& run, absl::Duration length);
+  absl::Status ApplyRetentionIfDue();
   void Loop();
 
   const Core& core_;
   UploadSessions& sessions_;
   CacheRecords& cache_;
+  Retention& retention_;
+  absl::Time retention_due_;  // of the thread
   Mutex run_mutex_;  // one run at a time
   std::atomic<int> waiting_{0};  // calls of RunNow()
   mutable Mutex mutex_;

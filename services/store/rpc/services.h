@@ -11,6 +11,7 @@
 #include "lib/blobstore/cache_store.h"
 #include "lib/blobstore/quota_store.h"
 #include "lib/blobstore/ref_store.h"
+#include "lib/blobstore/retention.h"
 
 namespace grpc {
 class Service;
@@ -39,6 +40,7 @@ std::unique_ptr<grpc::Service> NewBlobService(blobstore::BlobStore& blobs, rpc::
 std::unique_ptr<grpc::Service> NewManifestService(blobstore::RefStore& refs, rpc::CallWatcher& watcher);
 std::unique_ptr<grpc::Service> NewCacheService(blobstore::CacheStore& cache, rpc::CallWatcher& watcher);
 std::unique_ptr<grpc::Service> NewQuotaService(blobstore::QuotaStore& quotas, rpc::CallWatcher& watcher);
+std::unique_ptr<grpc::Service> NewRetentionService(blobstore::RetentionStore& retention, rpc::CallWatcher& watcher);
 std::unique_ptr<grpc::Service> NewAdminService(blobstore::AdminStore& admin, rpc::CallWatcher& watcher);
 
 // `generations` and `descriptors` may be null.
