@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "lib/base/status.h"
+#include "lib/digest/crc32.h"
 #include "services/store/engine/extent_files.h"
 #include "services/store/engine/piece_checksums.h"
 #include "services/store/engine/rocks_key_value.h"
@@ -79,7 +80,7 @@ class ExtentBlobReader final : public Reader {
  private:
   absl::Status ReadPiece(uint64_t piece, char* buffer, size_t size) {
     STRATA_RETURN_IF_ERROR(extent_->ReadAt(piece * kChecksumPieceBytes, buffer, size));
-    if (store::Crc32(0, absl::string_view(buffer, size)) == checksums_[piece]) return absl::OkStatus();
+    if (Crc32(0, absl::string_view(buffer, size)) == checksums_[piece]) return absl::OkStatus();
     return absl::DataLossError("a piece of the blob is damaged");
   }
 
