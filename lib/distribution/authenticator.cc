@@ -114,6 +114,9 @@ absl::StatusOr<std::string> Authenticator::FetchToken(const CallContext& context
   if (endpoint.base.scheme == "https" && url->scheme != "https") {
     return absl::FailedPreconditionError(absl::StrCat(where, ": its token server ", url->Authority(), " is not reached over https; refused"));
   }
+  if (credentials && realm_check_) {
+    if (const absl::Status allowed = realm_check_(*url); !allowed.ok()) return Annotate(allowed, where);
+  }
   std::vector<std::string> wanted = scopes;
   if (wanted.empty() && !challenge.Get("scope").empty()) wanted.push_back(challenge.Get("scope"));
   const std::string service = challenge.Get("service");

@@ -30,17 +30,22 @@ struct Credentials {
 // Asked with the host as people write it ("docker.io", "quay.example:5000"); nullopt: anonymous. Called from several threads.
 using CredentialSource = std::function<std::optional<Credentials>(const std::string& host)>;
 
+// Whether credentials may be sent to the token server that a registry names; a failure says why not. Empty: to any.
+using RealmCheck = std::function<absl::Status(const http::Url& realm)>;
+
 // Thread-safe.
 class Authenticator {
  public:
-  // `client` must outlive this object. `credentials` may be empty.
-  Authenticator(http::Client& client, CredentialSource credentials) : client_(client), credentials_(std::move(credentials)) {}
+  // `client` must outlive this object. `credentials` and `realm_check` may be empty.
+  Authenticator(http::Client& client, CredentialSource credentials, RealmCheck realm_check = nullptr)
+      : client_(client), credentials_(std::move(credentials)), realm_check_(std::move(realm_check)) {}
 
   // The Authorization value that last worked for these scopes ("repository:a/b:pull"); "" when none is known.
   std::string Known(const Endpoint& endpoint, const std::vector<std::string>& scopes) const;
 
   // Answers the challenge of a 401 and remembers the result. kUnauthenticated: no credentials for what is asked, or they were
-  // refused. kFailedPrecondition: a challenge that may not be answered (a plain-HTTP realm for an HTTPS registry).
+  // refused. kFailedPrecondition: a challenge that may not be answered (a plain-HTTP realm for an HTTPS registry, or one that the
+  // realm check refuses).
   absl::StatusOr<std::string> Answer(const CallContext& context, const Endpoint& endpoint, const std::vector<std::string>& scopes,
                                      const http::Headers& response_headers);
 
@@ -50,6 +55,7 @@ class Authenticator {
 
   http::Client& client_;
   const CredentialSource credentials_;
+  const RealmCheck realm_check_;
   mutable Mutex mutex_;
   std::map<std::string, std::string> known_ ABSL_GUARDED_BY(mutex_);  // by registry and scopes
 };

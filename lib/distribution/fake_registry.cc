@@ -44,6 +44,11 @@ void FakeRegistry::AddManifest(const std::string& repository, const std::string&
   manifests_[repository + ":" + reference] = content;
 }
 
+void FakeRegistry::RemoveManifest(const std::string& repository, const std::string& reference) {
+  MutexLock lock(mutex_);
+  manifests_.erase(repository + ":" + reference);
+}
+
 std::string FakeRegistry::blob(const std::string& repository, const std::string& digest) const {
   MutexLock lock(mutex_);
   const auto found = blobs_.find(repository + "@" + digest);

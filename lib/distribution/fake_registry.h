@@ -30,6 +30,7 @@ class FakeRegistry {
   std::string host() const;  // "127.0.0.1:port"
   void AddBlob(const std::string& repository, const std::string& digest, const std::string& content);
   void AddManifest(const std::string& repository, const std::string& reference, const std::string& content);
+  void RemoveManifest(const std::string& repository, const std::string& reference);
   // "" when there is none.
   std::string blob(const std::string& repository, const std::string& digest) const;
   std::string manifest(const std::string& repository, const std::string& reference) const;

@@ -62,11 +62,15 @@ std::string NextPage(const http::ClientResponse& response) {
 }  // namespace
 
 RegistryClient::RegistryClient(http::Client& client, RegistryClientOptions options)
-    : client_(client), options_(std::move(options)), authenticator_(client, options_.credentials) {}
+    : client_(client), options_(std::move(options)), authenticator_(client, options_.credentials, options_.realm_check) {}
 
 absl::StatusOr<RegistryClient::Target> RegistryClient::Aim(const RemoteRepository& remote, bool pushes, absl::string_view what) const {
   Target target;
   STRATA_ASSIGN_OR_RETURN(target.endpoint, ResolveEndpoint(remote, options_.insecure_hosts));
+  if (options_.server) {
+    target.endpoint.base = *options_.server;
+    target.endpoint.repository = remote.path;
+  }
   target.remote = remote;
   target.what = std::string(what);
   if (!remote.path.empty()) {
@@ -143,19 +147,29 @@ absl::StatusOr<http::ClientResponse> RegistryClient::OpenBlob(const CallContext&
 }
 
 absl::StatusOr<std::unique_ptr<ByteSource>> RegistryClient::FetchBlob(const CallContext& context, const RemoteRepository& remote,
-                                                                      const Digest& digest, int64_t size_bytes) {
+                                                                      const Digest& digest, int64_t size_bytes,
+                                                                      std::optional<uint64_t>* declared_bytes) {
   STRATA_ASSIGN_OR_RETURN(Target target, Aim(remote, false, absl::StrCat("blob ", digest.ToString())));
   STRATA_ASSIGN_OR_RETURN(http::ClientResponse response, OpenBlob(context, target, digest, 0));
+  if (declared_bytes != nullptr) *declared_bytes = response.content_length;
+  if (declared_bytes != nullptr) *declared_bytes = response.content_length;
   return std::make_unique<BlobStream>(*this, context, std::move(target), digest, size_bytes, std::move(response.body));
 }
 
-absl::StatusOr<bool> RegistryClient::HasBlob(const CallContext& context, const RemoteRepository& remote, const Digest& digest) {
+absl::StatusOr<std::optional<uint64_t>> RegistryClient::DescribeBlob(const CallContext& context, const RemoteRepository& remote,
+                                                                     const Digest& digest) {
   STRATA_ASSIGN_OR_RETURN(const Target target, Aim(remote, false, absl::StrCat("blob ", digest.ToString())));
   const http::Url url = target.endpoint.Locate(absl::StrCat("blobs/", digest.ToString()));
   STRATA_ASSIGN_OR_RETURN(http::ClientResponse response, Call(context, target, url, {.method = "HEAD"}));
-  if (response.status == 200) return true;
-  if (response.status == 404) return false;
+  if (response.status == 200) return response.content_length;
   return StatusOfResponse(target.Describe(), target.endpoint.credential_host, response);
+}
+
+absl::StatusOr<bool> RegistryClient::HasBlob(const CallContext& context, const RemoteRepository& remote, const Digest& digest) {
+  const auto description = DescribeBlob(context, remote, digest);
+  if (description.ok()) return true;
+  if (absl::IsNotFound(description.status())) return false;
+  return description.status();
 }
 
 absl::StatusOr<http::Url> RegistryClient::StartUpload(const CallContext& context, const Target& target, const http::Url& url, bool& is_mounted) {

@@ -28,6 +28,8 @@ namespace strata::distribution {
 struct RegistryClientOptions {
   std::vector<std::string> insecure_hosts;  // "host[:port]" spoken to in plain HTTP, besides loopback
   CredentialSource credentials;             // empty: always anonymous
+  RealmCheck realm_check;                   // empty: credentials go to whatever token server the registry names
+  std::optional<http::Url> server;          // every repository is here, whatever its host says, under the path it has
   int max_tries = 5;                        // of a blob read that makes no progress in between
   absl::Duration first_retry_delay = absl::Milliseconds(200);  // doubles with every try
 };
@@ -65,8 +67,11 @@ class RegistryClient {
                                                        const std::string& reference, const std::vector<std::string>& accept);
   // The content, which ends only when it hashed to `digest` and has `size_bytes` (negative: any size); kDataLoss otherwise. A
   // broken connection is resumed where it broke. The source must not outlive this object nor the context's cancellation.
+  // `declared_bytes`, when not null, becomes the size that the registry declares, if it does.
   absl::StatusOr<std::unique_ptr<ByteSource>> FetchBlob(const CallContext& context, const RemoteRepository& remote, const Digest& digest,
-                                                        int64_t size_bytes);
+                                                        int64_t size_bytes, std::optional<uint64_t>* declared_bytes = nullptr);
+  // One HEAD request; its size where the registry declares it. kNotFound: not there.
+  absl::StatusOr<std::optional<uint64_t>> DescribeBlob(const CallContext& context, const RemoteRepository& remote, const Digest& digest);
   absl::StatusOr<bool> HasBlob(const CallContext& context, const RemoteRepository& remote, const Digest& digest);
 
   // Uploads `size_bytes` from `source`, or has the blob mounted from repository `mount_from` of the same registry. Does not look

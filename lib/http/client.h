@@ -30,6 +30,9 @@ struct ClientOptions {
   std::string user_agent = "strata";
   int max_redirects = 5;
   size_t max_idle_sessions = 32;  // connections kept for reuse
+  // False: no connection to an address of our own networks (private_address.h), wherever a URL or a redirect leads. Looked at where
+  // the connection is made, after the name was resolved. Not for use with a proxy, which resolves by itself.
+  bool allow_private_addresses = true;
 };
 
 enum class RedirectPolicy {
@@ -70,7 +73,8 @@ class Client {
   // 404 and 500 included, is a success here.
   // kInvalidArgument: malformed URL or headers. kUnavailable: cannot resolve, connect or keep the connection.
   // kDeadlineExceeded: connect or progress timeout, or the context's deadline. kCancelled: the context's cancellation.
-  // kFailedPrecondition: the TLS certificate does not verify. kAborted: too many redirects, or one that may not be followed.
+  // kFailedPrecondition: the TLS certificate does not verify, or every address is a private one and those are not allowed.
+  // kAborted: too many redirects, or one that may not be followed.
   // Errors of `body` come back annotated with their own code.
   absl::StatusOr<ClientResponse> Do(const CallContext& context, ClientRequest request);
 

@@ -1,5 +1,7 @@
 #include "lib/http/transfer.h"
 
+#include <sys/socket.h>
+
 #include <algorithm>
 #include <cstring>
 #include <mutex>
@@ -10,6 +12,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
 #include "lib/base/status.h"
+#include "lib/http/private_address.h"
 
 namespace strata::http {
 namespace {
@@ -92,6 +95,11 @@ void Session::Configure(const ClientOptions& options, const ClientRequest& reque
   curl_easy_setopt(easy_, CURLOPT_HEADERDATA, this);
   curl_easy_setopt(easy_, CURLOPT_WRITEFUNCTION, &Session::OnBody);
   curl_easy_setopt(easy_, CURLOPT_WRITEDATA, this);
+  refused_address_.clear();
+  if (!options.allow_private_addresses) {
+    curl_easy_setopt(easy_, CURLOPT_OPENSOCKETFUNCTION, &Session::OnOpenSocket);
+    curl_easy_setopt(easy_, CURLOPT_OPENSOCKETDATA, this);
+  }
   ConfigureTls(options, request);
   ConfigureBody(request);
 
@@ -196,6 +204,9 @@ void Session::TakeResult() {
 
 absl::Status Session::StatusOf(CURLcode code) const {
   if (!upload_failure_.ok()) return Annotate(upload_failure_, "reading what was to be sent");
+  if (code == CURLE_COULDNT_CONNECT && !refused_address_.empty()) {
+    return absl::FailedPreconditionError(absl::StrCat("the name leads to ", refused_address_, ", an address of a private network; refused"));
+  }
   const absl::string_view text = error_text_[0] != '\0' ? error_text_ : curl_easy_strerror(code);
   switch (code) {
     case CURLE_OK:
@@ -261,6 +272,14 @@ size_t Session::OnBody(char* data, size_t size, size_t count, void* self) {
   session.overflow_.append(data + direct, total - direct);
   session.moved_ += total;
   return total;
+}
+
+curl_socket_t Session::OnOpenSocket(void* self, curlsocktype, curl_sockaddr* address) {
+  if (IsPrivateAddress(address->addr)) {
+    static_cast<Session*>(self)->refused_address_ = AddressText(address->addr);
+    return CURL_SOCKET_BAD;
+  }
+  return ::socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
 }
 
 size_t Session::OnUpload(char* buffer, size_t size, size_t count, void* self) {

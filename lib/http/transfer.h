@@ -56,6 +56,7 @@ class Session {
 
   static size_t OnHeader(char* data, size_t size, size_t count, void* self);
   static size_t OnBody(char* data, size_t size, size_t count, void* self);
+  static curl_socket_t OnOpenSocket(void* self, curlsocktype purpose, curl_sockaddr* address);
   static size_t OnUpload(char* buffer, size_t size, size_t count, void* self);
 
   std::string origin_;
@@ -63,6 +64,7 @@ class Session {
   CURL* easy_ = nullptr;
   curl_slist* header_list_ = nullptr;
   char error_text_[CURL_ERROR_SIZE] = "";
+  std::string refused_address_;  // a private one that no connection was made to
 
   // Of the current conversation.
   CallContext context_;

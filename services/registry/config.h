@@ -22,6 +22,8 @@ struct Config {
   std::string store = "127.0.0.1:7071";
   std::string store_descriptors = "auto";
   config::ByteSize manifest_cache{16 << 20};
+  std::string mirrors;
+  std::string mirror_spool = "/tmp";
   std::string admin_listen = "127.0.0.1:5001";
   int64_t max_connections = 10'000;
   int64_t worker_threads = 256;  // requests at the same moment; one that moves content takes about 3 MiB
@@ -78,6 +80,14 @@ inline void AddOptions(Config& config, config::Parser& parser) {
   parser.Add(&config.manifest_cache, {.flag = "manifest-cache",
                                       .env = "STRATA_REGISTRY_MANIFEST_CACHE",
                                       .help = "Memory for manifests that were asked for; used where the store runs on this host."});
+  parser.Add(&config.mirrors, {.flag = "mirrors",
+                               .env = "STRATA_REGISTRY_MIRRORS",
+                               .value_name = "FILE",
+                               .help = "JSON: which repositories mirror which upstream registries; see docs/operations/mirrors.md."});
+  parser.Add(&config.mirror_spool, {.flag = "mirror-spool",
+                                    .env = "STRATA_REGISTRY_MIRROR_SPOOL",
+                                    .value_name = "FOLDER",
+                                    .help = "Where blobs lie while they arrive from an upstream registry."});
   parser.Add(&config.admin_listen, {.flag = "admin-listen",
                                     .env = "STRATA_REGISTRY_ADMIN_LISTEN",
                                     .value_name = "ADDRESS",

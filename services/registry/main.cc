@@ -22,6 +22,7 @@
 #include "services/registry/auth/registry_access.h"
 #include "services/registry/cache/manifest_cache.h"
 #include "services/registry/config.h"
+#include "services/registry/mirror/mirrors.h"
 #include "services/registry/repository/access.h"
 #include "services/registry/request_observer.h"
 #include "services/registry/routes/router.h"
@@ -115,6 +116,18 @@ std::unique_ptr<AccessControl> MakeAccess(const Config& config, AccessFiles* fil
   return std::make_unique<RegistryAccess>(*files, clock, options);
 }
 
+// Null without --mirrors.
+absl::StatusOr<std::unique_ptr<mirror::Mirrors>> OpenMirrors(const Config& config, blobstore::StoreClient& store, const Clock& clock,
+                                                             metrics::Registry& metrics) {
+  if (config.mirrors.empty()) return nullptr;
+  STRATA_ASSIGN_OR_RETURN(auto configs, mirror::LoadMirrors(config.mirrors));
+  STRATA_ASSIGN_OR_RETURN(auto mirrors, mirror::Mirrors::Open(std::move(configs), {store, store, store}, clock, metrics,
+                                                              {.spool_folder = config.mirror_spool}));
+  metrics.AddCallback("strata_registry_mirror_fetches", "Blobs that are being fetched from upstream registries now.",
+                      [mirrors = mirrors.get()] { return static_cast<double>(mirrors->blobs().running()); });
+  return mirrors;
+}
+
 int Serve(const Config& config, std::string described_config) {
   RaiseFileLimit();
   const SystemClock clock;
@@ -125,13 +138,15 @@ int Serve(const Config& config, std::string described_config) {
   service::Readiness readiness;
   readiness.SetCheck([&store] { return StoreProblem(*store); });
 
+  auto mirrors = OpenMirrors(config, *store, clock, metrics);
+  if (!mirrors.ok()) return Fail("opening the mirrors", mirrors.status());
   RequestObserver observer(metrics);
   ManifestCache manifests(*store, [&store] { return store->Generations(); }, static_cast<size_t>(config.manifest_cache.bytes));
   AddMetrics(metrics, manifests);
   const absl::StatusOr<std::unique_ptr<AccessFiles>> files = OpenAccessFiles(config);
   if (!files.ok()) return Fail("reading the files of authentication", files.status());
   const std::unique_ptr<AccessControl> access = MakeAccess(config, files->get(), clock);
-  Router router({*store, *store, *access, &manifests}, clock,
+  Router router({*store, *store, *access, &manifests, mirrors->get()}, clock,
                 [&observer](const RequestRecord& record) { observer.Observe(record); });
   http::ServerOptions server_options = ServerOptions(config);
   if (!config.tls_listen.empty()) {

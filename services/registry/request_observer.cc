@@ -49,7 +49,8 @@ void RequestObserver::Observe(const RequestRecord& record) {
                       {"request_id", record.request_id},
                       {"peer", record.peer},
                       {"principal", record.principal},
-                      {"user_agent", record.user_agent}});
+                      {"user_agent", record.user_agent},
+                      {"mirror", record.mirror.empty() ? "-" : record.mirror}});
     return;
   }
   write("request", {{"method", record.method},
@@ -61,6 +62,7 @@ void RequestObserver::Observe(const RequestRecord& record) {
                     {"peer", record.peer},
                     {"principal", record.principal},
                     {"user_agent", record.user_agent},
+                    {"mirror", record.mirror.empty() ? "-" : record.mirror},
                     {"error", absl::StrCat(absl::StatusCodeToString(record.outcome.code()), ": ", record.outcome.message())}});
 }
 

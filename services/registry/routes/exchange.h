@@ -7,6 +7,7 @@
 #include "lib/http/request.h"
 #include "lib/http/response.h"
 #include "services/registry/cache/manifest_cache.h"
+#include "services/registry/mirror/mirrors.h"
 #include "services/registry/repository/access.h"
 #include "services/registry/routes/path.h"
 
@@ -18,6 +19,10 @@ struct Services {
   blobstore::RefStore& refs;
   AccessControl& access;
   ManifestCache* manifests = nullptr;  // null: every request asks the store
+  mirror::Mirrors* mirrors = nullptr;  // null: every repository is ours
+
+  // The same over other stores, without what is kept of ours in memory.
+  Services Over(blobstore::BlobStore& other_blobs, blobstore::RefStore& other_refs) const { return {other_blobs, other_refs, access}; }
 };
 
 // One request on its way through a route. Lives on the stack of the thread that serves it.

@@ -9,6 +9,7 @@
 #include "absl/strings/str_format.h"
 #include "lib/base/status.h"
 #include "lib/json/json.h"
+#include "services/registry/mirror/mirrored_store.h"
 #include "services/registry/repository/name.h"
 #include "services/registry/routes/base.h"
 #include "services/registry/routes/blobs.h"
@@ -130,6 +131,25 @@ bool HasRepository(Endpoint endpoint) {
   }
 }
 
+// Runs the row over the repository's mirror, or over our own store. `outcome` becomes RequestRecord::mirror.
+absl::Status Run(const RouteRow& row, const Exchange& exchange, const std::optional<mirror::Match>& match, std::string& outcome) {
+  if (!match) return row.run(exchange);
+  mirror::Mirrors& mirrors = *exchange.services.mirrors;
+  if (match->yields_to_local) {
+    const bool is_read = exchange.request.method == "GET" || exchange.is_head();
+    if (!is_read) return row.run(exchange);
+    STRATA_ASSIGN_OR_RETURN(const bool is_ours, mirrors.ExistsHere(exchange.context, *match));
+    if (is_ours) return row.run(exchange);
+  }
+  mirror::MirroredStore store(mirrors, *match, exchange.response.headers());
+  // Before the body of a push that nobody takes is read.
+  if (row.action != Action::kPull) return store.ReadOnly();
+  const Services mirrored = exchange.services.Over(store, store);
+  const absl::Status status = row.run(Exchange{mirrored, exchange.request, exchange.response, exchange.route, exchange.context, exchange.caller});
+  outcome = std::string(store.outcome());
+  return status;
+}
+
 }  // namespace
 
 Router::Router(Services services, const Clock& clock, Observer observer)
@@ -141,8 +161,15 @@ std::string Router::RequestId(const http::Request& request) {
   return absl::StrFormat("%s-%x", id_prefix_, next_id_.fetch_add(1, std::memory_order_relaxed));
 }
 
-absl::Status Router::Dispatch(const std::optional<Route>& route, const http::Request& request,
-                              http::ResponseWriter& response, CallContext& context) const {
+std::optional<mirror::Match> Router::FindMirror(std::optional<Route>& route, const http::Request& request) const {
+  if (services_.mirrors == nullptr || !route || !HasRepository(route->endpoint)) return std::nullopt;
+  std::optional<mirror::Match> match = services_.mirrors->Find(route->repository, request.query.Get("ns"));
+  if (match) route->repository = match->local_name;
+  return match;
+}
+
+absl::Status Router::Dispatch(const std::optional<Route>& route, const std::optional<mirror::Match>& match, const http::Request& request,
+                              http::ResponseWriter& response, CallContext& context, std::string& mirror_outcome) const {
   if (!route) {
     return absl::NotFoundError(
         absl::StrCat("there is nothing at \"", absl::CHexEscape(absl::string_view(request.path).substr(0, 120)), "\""));
@@ -158,13 +185,14 @@ absl::Status Router::Dispatch(const std::optional<Route>& route, const http::Req
                                                  absl::CHexEscape(absl::string_view(request.method).substr(0, 20))));
   }
   const std::vector<auth::Scope> scopes = NeededScopes(row->action, *route, request);
-  absl::Status outcome = RunAuthorized(*row, *route, scopes, request, response, context);
+  absl::Status outcome = RunAuthorized(*row, *route, match, scopes, request, response, context, mirror_outcome);
   if (absl::IsUnauthenticated(outcome)) services_.access.Challenge(request, scopes, ChallengeErrorOf(outcome), response.headers());
   return outcome;
 }
 
-absl::Status Router::RunAuthorized(const RouteRow& row, const Route& route, const std::vector<auth::Scope>& scopes,
-                                   const http::Request& request, http::ResponseWriter& response, CallContext& context) const {
+absl::Status Router::RunAuthorized(const RouteRow& row, const Route& route, const std::optional<mirror::Match>& match,
+                                   const std::vector<auth::Scope>& scopes, const http::Request& request, http::ResponseWriter& response,
+                                   CallContext& context, std::string& mirror_outcome) const {
   auth::Caller caller;
   if (row.action != Action::kPing) {
     STRATA_ASSIGN_OR_RETURN(caller, services_.access.Authenticate(context, request));
@@ -172,7 +200,7 @@ absl::Status Router::RunAuthorized(const RouteRow& row, const Route& route, cons
   }
   const Exchange exchange{services_, request, response, route, context, caller};
   STRATA_RETURN_IF_ERROR(WithDetail(ScopeDetail(scopes), exchange.Authorize(row.action, route.repository)));
-  return row.run(exchange);
+  return Run(row, exchange, match, mirror_outcome);
 }
 
 void Router::Handle(const http::Request& request, http::ResponseWriter& response) {
@@ -182,8 +210,11 @@ void Router::Handle(const http::Request& request, http::ResponseWriter& response
   response.headers().Set("Docker-Distribution-API-Version", "registry/2.0");
   response.headers().Set("X-Content-Type-Options", "nosniff");
   response.headers().Set("X-Request-Id", context.request_id);
-  const std::optional<Route> route = ParsePath(request.path);
-  absl::Status outcome = Dispatch(route, request, response, context);
+  std::optional<Route> route = ParsePath(request.path);
+  const std::optional<mirror::Match> match = FindMirror(route, request);
+  if (match && !match->ns.empty()) response.headers().Set("OCI-Namespace", match->ns);
+  std::string mirror_outcome;
+  absl::Status outcome = Dispatch(route, match, request, response, context, mirror_outcome);
   if (!outcome.ok()) {
     const absl::Status sent = SendError(response, outcome, context.request_id);
     if (!sent.ok()) outcome = Annotate(outcome, absl::StrCat("the answer could not be sent (", sent.message(), ")"));
@@ -195,6 +226,7 @@ void Router::Handle(const http::Request& request, http::ResponseWriter& response
       .request_id = context.request_id,
       .user_agent = std::string(request.headers.Get("User-Agent")),
       .principal = context.principal,
+      .mirror = std::move(mirror_outcome),
       .endpoint = route ? std::optional<Endpoint>(route->endpoint) : std::nullopt,
       .http_status = response.status(),
       .response_bytes = response.body_bytes_sent(),

@@ -26,6 +26,7 @@ struct RequestRecord {
   std::string request_id;
   std::string user_agent;
   std::string principal;  // "user:alice"; empty: nobody in particular
+  std::string mirror;  // "hit", "miss", "stale"...: what became of a mirrored manifest or blob; else ""
   std::optional<Endpoint> endpoint;  // nullopt: the path names none
   int http_status = 0;
   uint64_t response_bytes = 0;  // content sent
@@ -54,10 +55,13 @@ class Router {
  private:
   // The client's X-Request-Id when it is short and plain, else a new one.
   std::string RequestId(const http::Request& request);
-  absl::Status Dispatch(const std::optional<Route>& route, const http::Request& request, http::ResponseWriter& response,
-                        CallContext& context) const;
-  absl::Status RunAuthorized(const RouteRow& row, const Route& route, const std::vector<auth::Scope>& scopes, const http::Request& request,
-                             http::ResponseWriter& response, CallContext& context) const;
+  absl::Status Dispatch(const std::optional<Route>& route, const std::optional<mirror::Match>& match, const http::Request& request,
+                        http::ResponseWriter& response, CallContext& context, std::string& mirror_outcome) const;
+  absl::Status RunAuthorized(const RouteRow& row, const Route& route, const std::optional<mirror::Match>& match,
+                             const std::vector<auth::Scope>& scopes, const http::Request& request, http::ResponseWriter& response,
+                             CallContext& context, std::string& mirror_outcome) const;
+  // The mirror that the request is for. Gives the route the name that the repository has here.
+  std::optional<mirror::Match> FindMirror(std::optional<Route>& route, const http::Request& request) const;
 
   const Services services_;
   const Clock& clock_;
