@@ -112,7 +112,7 @@ bool Model::IsNamedLocked(const std::string& repository, int content_key) const 
     const std::vector<int>& blobs = manifests_.at(digest).blobs;
     if (std::find(blobs.begin(), blobs.end(), content_key) == blobs.end()) continue;
     const auto found = registers_.find(ManifestKey(repository, digest));
-    if (found == registers_.end()) continue;
+    if (found == registers_.end() || MayManifestBeCollectedLocked(repository, digest)) continue;
     const std::vector<Write>& writes = found->second.writes;
     if (std::all_of(writes.begin(), writes.end(), [](const Write& write) { return !write.value.empty(); })) return true;
   }
@@ -128,6 +128,50 @@ bool Model::MayBeCollected(const std::string& repository, const std::string& dig
   MutexLock lock(mutex_);
   if (!has_tiny_grace_ && !ended_leases_.contains(LinkKey(repository, digest))) return false;
   return !IsNamedLocked(repository, content_key);
+}
+
+bool Model::MayManifestBeCollectedLocked(const std::string& repository, const std::string& digest) const {
+  if (!has_tiny_grace_ || !orphans_.contains(ManifestKey(repository, digest))) return false;
+  const std::string prefix = TagKey(repository, "");
+  for (auto tag = registers_.lower_bound(prefix); tag != registers_.end() && absl::StartsWith(tag->first, prefix); ++tag) {
+    const std::vector<Write>& writes = tag->second.writes;
+    if (std::all_of(writes.begin(), writes.end(), [&](const Write& write) { return write.value == digest; })) return false;
+  }
+  return true;
+}
+
+bool Model::MayManifestBeCollected(const std::string& repository, const std::string& digest) const {
+  MutexLock lock(mutex_);
+  return MayManifestBeCollectedLocked(repository, digest);
+}
+
+void Model::Orphan(const std::string& repository, const std::string& digest) {
+  MutexLock lock(mutex_);
+  const std::set<std::string>& all = manifests_of_[repository];
+  std::vector<std::string> to_visit = {digest};
+  while (!to_visit.empty()) {
+    const std::string gone = to_visit.back();
+    to_visit.pop_back();
+    std::vector<std::string> orphans = manifests_.at(gone).children;
+    for (const std::string& other : all) {
+      if (manifests_.at(other).subject == gone) orphans.push_back(other);
+    }
+    for (const std::string& orphan : orphans) {
+      if (orphans_.insert(ManifestKey(repository, orphan)).second) to_visit.push_back(orphan);
+    }
+  }
+}
+
+void Model::FollowSubject(const std::string& repository, const ManifestFacts& facts) {
+  if (facts.subject.empty()) return;
+  const std::string subject = ManifestKey(repository, facts.subject);
+  const bool is_there = Look(subject).Is(kPresent);
+  {
+    MutexLock lock(mutex_);
+    if (is_there && !orphans_.contains(subject)) return;
+    orphans_.insert(ManifestKey(repository, facts.digest.ToString()));
+  }
+  Orphan(repository, facts.digest.ToString());
 }
 
 void Model::SetTinyGrace(bool is_tiny) {

@@ -92,6 +92,11 @@ class Model {
   // a tiny grace period, or a manifest that named the blob was deleted since the link was made.
   bool MayBeCollected(const std::string& repository, const std::string& digest, int content_key) const;
   bool IsNamed(const std::string& repository, int content_key) const;  // surely
+  // A manifest may be collected in a tiny grace period when what it was part of was deleted (an index, its subject, or what named these)
+  // and no tag surely points to it.
+  bool MayManifestBeCollected(const std::string& repository, const std::string& digest) const;
+  void Orphan(const std::string& repository, const std::string& digest);  // this one is about to be deleted
+  void FollowSubject(const std::string& repository, const ManifestFacts& facts);  // about to be pushed; its subject may go, or be gone
   void SetTinyGrace(bool is_tiny);
   bool has_tiny_grace() const;  // sessions may expire as well
   void EndLease(const std::string& repository, const std::string& digest);
@@ -128,6 +133,8 @@ class Model {
     uint64_t changes = 0;
   };
 
+  bool MayManifestBeCollectedLocked(const std::string& repository, const std::string& digest) const
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   bool IsNamedLocked(const std::string& repository, int content_key) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void NoteLocked(const std::string& key, const std::string& line) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
@@ -137,6 +144,7 @@ class Model {
   std::map<std::string, std::set<std::string>> manifests_of_ ABSL_GUARDED_BY(mutex_);             // digests by repository
   std::map<std::string, std::vector<int>> needs_ ABSL_GUARDED_BY(mutex_);                         // by record value
   std::set<std::string> ended_leases_ ABSL_GUARDED_BY(mutex_);                                    // link keys
+  std::set<std::string> orphans_ ABSL_GUARDED_BY(mutex_);                                         // manifest keys
   std::map<std::string, std::deque<std::string>> history_ ABSL_GUARDED_BY(mutex_);
   std::vector<std::vector<Session>> sessions_;
   int lost_sessions_ ABSL_GUARDED_BY(mutex_) = 0;

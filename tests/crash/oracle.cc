@@ -26,17 +26,21 @@ constexpr absl::Duration kProgressEvery = absl::Seconds(10);
 constexpr absl::Duration kReadyLimit = absl::Seconds(60);
 constexpr absl::Duration kPoll = absl::Milliseconds(1);
 constexpr absl::Duration kTinyLifetime = absl::Milliseconds(1500);
+constexpr absl::Duration kCollectPause = absl::Milliseconds(30);
 constexpr unsigned kRoundLimitSeconds = 300;
 constexpr int kCollectEvery = 6;
 constexpr const char* kCommitPoints[] = {"any",
                                          "any",
                                          "upload.started",
+                                         "upload.extent_created",
                                          "upload.synced",
                                          "upload.recorded",
                                          "upload.committed",
                                          "manifest.committed",
                                          "manifest.deleted",
-                                         "gc.rows_removed"};
+                                         "gc.rows_removed",
+                                         "gc.rows_synced",
+                                         "gc.extent_removed"};
 
 bool IsOfTheStoresOwn(const absl::Status& status) {
   switch (status.code()) {
@@ -107,10 +111,21 @@ absl::Status Oracle::Round() {
       --working_;
     });
   }
+  // Not the store's own timer, which would also collect while facts are compared.
+  std::thread collecting;
+  if (death == Death::kCollect) {
+    collecting = std::thread([this] {
+      for (; !must_stop_; absl::SleepFor(kCollectPause)) {
+        const absl::Status status = client_->CollectGarbage(CallContext()).status();
+        if (!status.ok()) model_.Fail("collection", status.ToString());
+      }
+    });
+  }
   Work(death);
   absl::Status died;
   if (death == Death::kCollect) {
     must_stop_ = true;
+    collecting.join();
     for (std::thread& thread : threads) thread.join();
     if (!model_.has_failed()) {
       absl::SleepFor(kTinyLifetime * 2);
@@ -134,11 +149,12 @@ absl::Status Oracle::StartStore(Death death) {
   const std::string socket = absl::StrCat("unix:", Path(absl::StrCat("s", rounds_)));
   Process::Options options;
   options.command = {stops ? options_.stopping_store : options_.store,
-                     "--listen", socket, "--data", Path("disk/data"), "--admin-listen", "", "--drain", "1s", "--log-level", "warning"};
+                     "--listen", socket, "--data", Path("disk/data"), "--admin-listen", "",
+                     "--descriptor-socket", Path(absl::StrCat("d", rounds_)), "--drain", "1s", "--log-level", "warning"};
   if (death == Death::kCollect) {
     const std::string lifetime = absl::FormatDuration(kTinyLifetime);
     for (const std::string& word : {std::string("--gc-grace"), std::string("300ms"), std::string("--upload-ttl"), lifetime,
-                                    std::string("--gc-interval"), std::string("1s")}) {
+                                    std::string("--gc-interval"), std::string("1h")}) {
       options.command.push_back(word);
     }
   }

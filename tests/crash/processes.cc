@@ -55,7 +55,8 @@ absl::StatusOr<std::unique_ptr<Process>> Process::Start(const Options& options) 
   const pid_t pid = ::fork();
   if (pid < 0) return ErrnoStatus(errno, "fork");
   if (pid == 0) {
-    ::prctl(PR_SET_PDEATHSIG, SIGKILL);
+    // One that reads our pipe ends with it, and may have things to put in order, a mount for one.
+    if (!options.has_pipes) ::prctl(PR_SET_PDEATHSIG, SIGKILL);
     if (::getppid() != parent) ::_exit(127);
     ::dup2(options.has_pipes ? child_input.get() : nothing.get(), STDIN_FILENO);
     ::dup2(options.has_pipes ? child_output.get() : log.get(), STDOUT_FILENO);

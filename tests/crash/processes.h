@@ -15,7 +15,7 @@
 
 namespace strata::crash {
 
-// A child process. Killed with SIGKILL when the object goes, or when the thread that started it dies. Thread-compatible.
+// A child process. Killed with SIGKILL when the object goes, or (without pipes) when the thread that started it dies. Thread-compatible.
 class Process {
  public:
   struct Options {

@@ -78,7 +78,7 @@ void Verifier::CheckLinks(const std::string& repository, bool is_collected) {
   for (int key = 0; key < content_.count(); ++key) digests.push_back(content_.DigestOf(key));
   const auto sizes = stores_.blobs.StatBlobs(context_, repository, digests);
   if (!Expect(sizes.status(), "blobs of " + repository)) return;
-  const std::set<int> needed = repository == blobstore::kBuildRepository ? NeededByRecords() : std::set<int>();
+  const std::set<int> needed = repository == blobstore::kBuildRepository ? NeededByRecords() : NamedByManifests(repository);
   for (int key = 0; key < content_.count(); ++key) {
     const std::optional<uint64_t>& size = (*sizes)[static_cast<size_t>(key)];
     const std::string& digest = digests[static_cast<size_t>(key)].ToString();
@@ -127,7 +127,13 @@ void Verifier::CheckManifests(const std::string& repository) {
     if (!page->has_more) break;
   }
   for (const std::string& digest : PresentManifests(repository)) {
-    model_.Observe(ManifestKey(repository, digest), listed.contains(digest) ? kPresent : kAbsent);
+    const std::string about = ManifestKey(repository, digest);
+    if (!listed.contains(digest) && !model_.Look(about).MayBe(kAbsent) && model_.MayManifestBeCollected(repository, digest)) {
+      for (const int key : model_.Manifest(digest).blobs) model_.EndLease(repository, content_.DigestOf(key).ToString());
+      model_.ObserveCollected(about);
+      continue;
+    }
+    model_.Observe(about, listed.contains(digest) ? kPresent : kAbsent);
   }
   for (const std::string& digest : listed) {
     const std::string about = ManifestKey(repository, digest);
@@ -195,6 +201,15 @@ void Verifier::CheckRecords() {
     }
     model_.Observe(RecordKey(key), got.ok() ? *got : kAbsent);
   }
+}
+
+std::set<int> Verifier::NamedByManifests(const std::string& repository) const {
+  std::set<int> named;
+  for (const std::string& digest : PresentManifests(repository)) {
+    const std::vector<int>& blobs = model_.Manifest(digest).blobs;
+    named.insert(blobs.begin(), blobs.end());
+  }
+  return named;
 }
 
 std::set<int> Verifier::NeededByRecords() const {

@@ -46,6 +46,7 @@ class Verifier {
   bool Expect(const absl::Status& status, const std::string& about);
   bool IsPresent(const std::string& key) const { return model_.Look(key).Is(kPresent); }
   std::vector<std::string> PresentManifests(const std::string& repository) const;
+  std::set<int> NamedByManifests(const std::string& repository) const;
   std::set<int> NeededByRecords() const;
 
   Model& model_;

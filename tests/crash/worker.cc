@@ -85,6 +85,10 @@ bool Worker::IsSurelyLinked(const std::string& repository, int key) const {
   return model_.Look(LinkKey(repository, digest)).Is(kPresent) && !model_.MayBeCollected(repository, digest, key);
 }
 
+bool Worker::IsSurelyPushed(const std::string& repository, const std::string& digest) const {
+  return model_.Look(ManifestKey(repository, digest)).Is(kPresent) && !model_.MayManifestBeCollected(repository, digest);
+}
+
 Outcome Worker::Judge(const absl::Status& status, const std::set<absl::StatusCode>& allowed, const std::string& about,
                       const std::string& what) {
   if (status.ok()) return Outcome::kDone;

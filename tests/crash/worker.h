@@ -44,6 +44,7 @@ class Worker {
   bool IsOwn(const std::string& repository) const { return repository == own_; }
   // Surely there, and no collector may take it.
   bool IsSurelyLinked(const std::string& repository, int key) const;
+  bool IsSurelyPushed(const std::string& repository, const std::string& digest) const;
   // Judges an answer; one that is neither OK, nor explained, nor `allowed` is a broken promise. kAborted ("retry") is allowed always.
   Outcome Judge(const absl::Status& status, const std::set<absl::StatusCode>& allowed, const std::string& about,
                 const std::string& what);

@@ -48,10 +48,10 @@ void Worker::Put(const std::string& repository, ManifestFacts facts) {
     is_hopeless = is_hopeless || model_.Look(LinkKey(repository, content_.DigestOf(key).ToString())).Is(kAbsent);
   }
   for (const std::string& child : facts.children) {
-    const Model::View view = model_.Look(ManifestKey(repository, child));
-    is_complete = is_complete && view.Is(kPresent);
-    is_hopeless = is_hopeless || view.Is(kAbsent);
+    is_complete = is_complete && IsSurelyPushed(repository, child);
+    is_hopeless = is_hopeless || model_.Look(ManifestKey(repository, child)).Is(kAbsent);
   }
+  model_.FollowSubject(repository, facts);
   Change change(model_, std::move(writes), absl::StrCat("put ", digest.substr(0, 19), " tags ", absl::StrJoin(options.tags, ",")));
   const auto put = stores_.refs.PutManifest(context_, repository, facts.media_type, facts.content, options);
   const Outcome outcome = Judge(put.status(), {kFailedPrecondition}, about, "PutManifest");
@@ -131,7 +131,7 @@ void Worker::SetTag() {
   const std::string about = TagKey(repository, AnyTag());
   const std::string tag = about.substr(about.rfind(' ') + 1);
   const Model::View before = model_.Look(about);
-  const bool is_manifest_there = model_.Look(ManifestKey(repository, digest)).Is(kPresent);
+  const bool is_manifest_there = IsSurelyPushed(repository, digest);
   std::optional<Digest> expected;
   if (OneIn(2)) {
     const std::string current = *before.values.begin();
@@ -177,7 +177,7 @@ void Worker::DeleteManifest() {
   if (manifests.empty()) return;
   const std::string digest = AnyOf(manifests);
   const std::string about = ManifestKey(repository, digest);
-  const Model::View before = model_.Look(about);
+  const bool is_there = IsSurelyPushed(repository, digest);
   bool may_have_parent = false;
   for (const std::string& other : manifests) {
     const std::vector<std::string>& children = model_.Manifest(other).children;
@@ -194,6 +194,7 @@ void Worker::DeleteManifest() {
     writes.emplace_back(key, kAbsent);
   }
   for (const int key : model_.Manifest(digest).blobs) model_.EndLease(repository, content_.DigestOf(key).ToString());
+  model_.Orphan(repository, digest);
   Change change(model_, std::move(writes), absl::StrCat("delete manifest ", digest.substr(0, 19)));
   const auto deleted = stores_.refs.DeleteManifest(context_, repository, *Digest::Parse(digest));
   const Outcome outcome = Judge(deleted.status(), {kNotFound, kFailedPrecondition}, about, "DeleteManifest");
@@ -213,7 +214,7 @@ void Worker::DeleteManifest() {
   }
   change.End(outcome, deleted.status().message());
   if (!IsOwn(repository) || outcome != Outcome::kRefused) return;
-  if (absl::IsNotFound(deleted.status()) && before.Is(kPresent)) model_.Fail(about, "cannot be deleted: " + deleted.status().ToString());
+  if (absl::IsNotFound(deleted.status()) && is_there) model_.Fail(about, "cannot be deleted: " + deleted.status().ToString());
   if (absl::IsFailedPrecondition(deleted.status()) && !may_have_parent) {
     model_.Fail(about, "no index names it, yet: " + deleted.status().ToString());
   }
@@ -248,7 +249,7 @@ void Worker::GetByDigest() {
   if (manifests.empty()) return;
   const std::string digest = AnyOf(manifests);
   const std::string about = ManifestKey(repository, digest);
-  const bool is_there = model_.Look(about).Is(kPresent);
+  const bool is_there = IsSurelyPushed(repository, digest);
   const auto got = stores_.refs.GetManifest(context_, repository, ManifestReference{.digest = *Digest::Parse(digest)}, false);
   const Outcome outcome = Judge(got.status(), {kNotFound}, about, "GetManifest");
   if (outcome == Outcome::kDone) CheckManifest(about, *got);

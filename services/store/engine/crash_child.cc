@@ -117,7 +117,7 @@ void Work(StoreEngine& engine, testing::FakeClock& clock, const Acknowledgements
   OrExit(engine.PutRecord(context, "key", "value", {Digest::Of(MakeContent(kLarge, 5))}));
   told.Say("record");
   // No manifest names these, and their leases are over.
-  for (const auto& [size, seed] : {std::pair<size_t, int>(kLarge, 2), {2000, 3}, {kLarge, 5}}) {
+  for (const auto& [size, seed] : {std::pair<size_t, int>(kLarge, 2), {2000, 3}, {kLarge, 5}, {kLarge, 6}}) {
     told.Say(absl::StrCat("collecting ", size, " ", seed));
   }
   OrExit(engine.CollectGarbage(context));

@@ -73,8 +73,8 @@ absl::StatusOr<bool> Collector::GoesOn(const Run& run) const {
 absl::Status Collector::HandleReviews(Review::Kind kind, Run* run) {
   const absl::Time now = core_.clock.Now();
   const bool may_be_early = run->context != nullptr && kind != Review::Kind::kTagHistory && kind != Review::Kind::kManifest;
-  // Whatever may go early is in the queue with the grace period at most before it.
-  const absl::Time last_due = may_be_early ? now + core_.options.grace : now;
+  // Not just a grace period ahead: it may have been longer when the review was put into the queue.
+  const absl::Time last_due = may_be_early ? absl::InfiniteFuture() : now;
   const std::unique_ptr<Cursor> cursor = core_.kv.Scan(Table::kFacts, keys::Reviews());
   for (; cursor->valid(); cursor->Next()) {
     STRATA_ASSIGN_OR_RETURN(const Review review, keys::ParseReview(cursor->key()));
@@ -124,8 +124,12 @@ absl::Status Collector::ReviewLink(const std::string& key, const Review& review,
     STRATA_ASSIGN_OR_RETURN(const bool is_needed, IsLinkNeeded(transaction, review.repository, review.digest));
     if (link.linked + core_.options.grace > now) {
       is_later = review.due > now && !is_needed;
-      // Linked anew since, which left a later review; or we came early, then this one stays.
-      return review.due > now ? absl::OkStatus() : transaction.Delete(Table::kFacts, key);
+      // We came early: this one stays. Otherwise it was linked anew since, or the grace period has become longer.
+      if (review.due > now) return absl::OkStatus();
+      STRATA_RETURN_IF_ERROR(transaction.Delete(Table::kFacts, key));
+      Review again = review;
+      again.due = link.linked + core_.options.grace;
+      return transaction.Put(Table::kFacts, keys::ReviewKey(again), "");
     }
     STRATA_RETURN_IF_ERROR(transaction.Delete(Table::kFacts, key));
     if (is_needed) return absl::OkStatus();

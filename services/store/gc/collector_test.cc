@@ -51,6 +51,31 @@ TEST_F(CollectorTest, NowDoesNotWaitForTheGracePeriod) {
   EXPECT_FALSE(Has("", digest));
 }
 
+// What entered the queue under another grace period is not forgotten. Found by tests/crash.
+TEST_F(CollectorTest, TheGracePeriodMayBecomeShorter) {
+  Upload("a", MakeContent(100000, 1));
+  ASSERT_OK(engine_->UnlinkBlob(context_, "b", Upload("b", MakeContent(100000, 2))));
+  options_.grace = absl::Minutes(1);
+  Reopen();
+  clock_.Advance(absl::Minutes(2));
+  EXPECT_EQ(Now().blobs_removed, 2);
+  EXPECT_TRUE(Extents().empty());
+}
+
+TEST_F(CollectorTest, TheGracePeriodMayBecomeLonger) {
+  options_.grace = absl::Minutes(1);
+  Reopen();
+  const Digest digest = Upload("a", MakeContent(100000, 1));
+  options_.grace = absl::Hours(24);
+  Reopen();
+  clock_.Advance(absl::Minutes(2));
+  EXPECT_EQ(Due().blobs_removed, 0);
+  EXPECT_TRUE(Has("a", digest));
+  clock_.Advance(absl::Hours(24));
+  EXPECT_EQ(Due().blobs_removed, 1);
+  EXPECT_TRUE(Extents().empty());
+}
+
 TEST_F(CollectorTest, APushWithoutItsManifestIsLeased) {
   const Digest digest = Upload("a", MakeContent(100000, 1));
   EXPECT_EQ(Now().blobs_removed, 0);

@@ -34,7 +34,8 @@ class Plan {
       STRATA_ASSIGN_OR_RETURN(const bool is_needed, IsNeeded(link));
       if (!is_needed) TakeLink(link);
     }
-    const absl::Time last_due = now_ + core_.options.grace;
+    // As Collector::RunNow() looks at them: the grace period may have been longer when they were put into the queue.
+    const absl::Time last_due = absl::InfiniteFuture();
     STRATA_RETURN_IF_ERROR(ForEach(Review::Kind::kLink, last_due, [&](const Review& review) { return LookAtLink(review); }));
     STRATA_RETURN_IF_ERROR(ForEach(Review::Kind::kBlob, last_due, [&](const Review& review) {
       blobs_.insert(review.digest);

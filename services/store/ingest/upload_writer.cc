@@ -23,7 +23,7 @@ class SessionWriter final : public blobstore::UploadWriter {
   ~SessionWriter() override {
     // A client that vanished: keep what came, so that it can go on from there.
     if (state_ == State::kOpen) Flush().IgnoreError();
-    SettleReservation();
+    if (state_ != State::kEnded) SettleReservation();
   }
 
   absl::Status Write(absl::string_view data) override {
@@ -153,6 +153,8 @@ class SessionWriter final : public blobstore::UploadWriter {
   void End() {
     state_ = State::kEnded;
     content_.reset();
+    // Before another writer may reserve.
+    SettleReservation();
     claim_.Release();
   }
 

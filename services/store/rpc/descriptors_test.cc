@@ -88,6 +88,7 @@ class LocalEnvironment final : public blobstore::ContractEnvironment {
   blobstore::BlobStore& blobs() override { return *store_.client; }
   blobstore::RefStore& refs() override { return *store_.client; }
   blobstore::CacheStore& cache() override { return *store_.client; }
+  blobstore::QuotaStore& quotas() override { return *store_.client; }
   blobstore::AdminStore& admin() override { return *store_.client; }
   void AdvanceClock(absl::Duration by) override { store_.clock.Advance(by); }
 

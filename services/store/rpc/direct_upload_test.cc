@@ -69,6 +69,7 @@ class DirectEnvironment final : public blobstore::ContractEnvironment {
   blobstore::BlobStore& blobs() override { return *client_; }
   blobstore::RefStore& refs() override { return *client_; }
   blobstore::CacheStore& cache() override { return *client_; }
+  blobstore::QuotaStore& quotas() override { return *client_; }
   blobstore::AdminStore& admin() override { return *client_; }
   void AdvanceClock(absl::Duration by) override { store_.clock.Advance(by); }
 

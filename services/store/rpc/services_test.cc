@@ -288,8 +288,7 @@ class DripTest : public WireTest {
 TEST_F(DripTest, AnUploadThatBringsTooLittleIsEndedAndKeepsWhatCame) {
   const std::string id = StartUpload();
   grpc::ClientContext context;
-  v1::WriteUploadResponse response;
-  const auto stream = stub_->WriteUpload(&context, &response);
+  const auto stream = stub_->WriteUpload(&context);
   ASSERT_TRUE(stream->Write(Header(id, 0)));
   while (stream->Write(Data("x"))) {
   }
