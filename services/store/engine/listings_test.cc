@@ -102,7 +102,8 @@ TEST_F(ListingsTest, AStatOfTenThousandDigestsReadsWhatItAsksFor) {
   ASSERT_OK_AND_ASSIGN(const auto sizes, engine_->StatBlobs(context_, "team/app", digests));
   EXPECT_EQ(sizes[0], 1u);
   EXPECT_EQ(sizes[1], std::nullopt);
-  EXPECT_LE(rows_->TakeRowsRead(), 10'001);
+  // The link row for its lease, then once more for the answer, and the row of the blob that is there.
+  EXPECT_LE(rows_->TakeRowsRead(), 20'001);
 }
 
 }  // namespace

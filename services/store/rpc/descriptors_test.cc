@@ -45,10 +45,11 @@ class LocalStore {
     blobs_ = NewBlobService(*engine, watcher_, {}, descriptors.get());
     manifests_ = NewManifestService(*engine, watcher_);
     cache_ = NewCacheService(*engine, watcher_);
+    quotas_ = NewQuotaService(*engine, watcher_);
     admin_ = NewAdminService(*engine, watcher_);
     counters_ = NewGenerationService(generations.get(), descriptors.get(), watcher_);
     auto started = rpc::Server::Start({.listen = {"127.0.0.1:0"}},
-                                      {blobs_.get(), manifests_.get(), cache_.get(), admin_.get(), counters_.get()});
+                                      {blobs_.get(), manifests_.get(), cache_.get(), quotas_.get(), admin_.get(), counters_.get()});
     EXPECT_OK(started);
     if (started.ok()) server = *std::move(started);
     client = StoreClient::Connect(server->addresses()[0]);
@@ -76,7 +77,7 @@ class LocalStore {
 
  private:
   rpc::CallWatcher watcher_;
-  std::unique_ptr<grpc::Service> blobs_, manifests_, cache_, admin_, counters_;
+  std::unique_ptr<grpc::Service> blobs_, manifests_, cache_, quotas_, admin_, counters_;
 
  public:
   std::unique_ptr<rpc::Server> server;

@@ -40,6 +40,7 @@ class ServedEngine {
     services_.push_back(NewBlobService(*engine, watcher_, {}, descriptors.get()));
     services_.push_back(NewManifestService(*engine, watcher_));
     services_.push_back(NewCacheService(*engine, watcher_));
+    services_.push_back(NewQuotaService(*engine, watcher_));
     services_.push_back(NewAdminService(*engine, watcher_));
     std::vector<grpc::Service*> borrowed;
     for (const auto& service : services_) borrowed.push_back(service.get());
