@@ -37,7 +37,7 @@ absl::Status CheckKind(const RetentionRule& rule) {
   return absl::InvalidArgumentError("it says neither protect, keep_last, keep_younger nor remove_untagged_after");
 }
 
-absl::Status CheckRule(const RetentionRule& rule) {
+absl::Status CheckFields(const RetentionRule& rule) {
   if (rule.repositories.empty()) return absl::InvalidArgumentError("it needs a pattern of repositories, \"**\" for all");
   for (const std::string* pattern : {&rule.repositories, &rule.tags}) {
     if (pattern->size() <= kMaxRetentionPatternBytes) continue;
@@ -52,12 +52,27 @@ absl::Status CheckRule(const RetentionRule& rule) {
   return CheckKind(rule);
 }
 
+struct Globs {
+  glob::Pattern repositories;
+  glob::Pattern tags;
+};
+
+absl::StatusOr<Globs> CheckAndCompile(const RetentionRule& rule) {
+  STRATA_RETURN_IF_ERROR(CheckFields(rule));
+  Globs globs;
+  STRATA_ASSIGN_OR_RETURN(globs.repositories, glob::Pattern::Compile(rule.repositories, glob::Syntax::kDoubleStar));
+  STRATA_ASSIGN_OR_RETURN(globs.tags, glob::Pattern::Compile(rule.tags));
+  return globs;
+}
+
 std::string NameOf(size_t number, const RetentionRule& rule) {
   return absl::StrCat("retention rule ", number + 1, " (repositories \"", absl::CHexEscape(rule.repositories.substr(0, 80)), "\", tags \"",
                       absl::CHexEscape(rule.tags.substr(0, 80)), "\")");
 }
 
 }  // namespace
+
+absl::Status CheckRetentionRule(const RetentionRule& rule) { return CheckAndCompile(rule).status(); }
 
 absl::StatusOr<RetentionPolicy> RetentionPolicy::Compile(std::vector<RetentionRule> rules) {
   if (rules.size() > kMaxRetentionRules) {
@@ -66,12 +81,9 @@ absl::StatusOr<RetentionPolicy> RetentionPolicy::Compile(std::vector<RetentionRu
   RetentionPolicy policy;
   for (size_t i = 0; i < rules.size(); ++i) {
     const std::string name = NameOf(i, rules[i]);
-    STRATA_RETURN_IF_ERROR(Annotate(CheckRule(rules[i]), name));
-    absl::StatusOr<glob::Pattern> repositories = glob::Pattern::Compile(rules[i].repositories, glob::Syntax::kDoubleStar);
-    absl::StatusOr<glob::Pattern> tags = glob::Pattern::Compile(rules[i].tags);
-    if (!repositories.ok()) return Annotate(repositories.status(), name);
-    if (!tags.ok()) return Annotate(tags.status(), name);
-    policy.patterns_.push_back({*std::move(repositories), *std::move(tags)});
+    absl::StatusOr<Globs> globs = CheckAndCompile(rules[i]);
+    if (!globs.ok()) return Annotate(globs.status(), name);
+    policy.patterns_.push_back({std::move(globs->repositories), std::move(globs->tags)});
   }
   policy.rules_ = std::move(rules);
   return policy;

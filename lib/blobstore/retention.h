@@ -43,6 +43,9 @@ struct RetentionRule {
   bool operator==(const RetentionRule&) const = default;
 };
 
+// kInvalidArgument, saying what is wrong, unless the rule can be one of a policy.
+absl::Status CheckRetentionRule(const RetentionRule& rule);
+
 // Rules that were checked, ready to decide. Value type; thread-compatible.
 class RetentionPolicy {
  public:

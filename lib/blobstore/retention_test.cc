@@ -54,6 +54,7 @@ TEST(RetentionPolicyTest, BadRulesAreNamed) {
     const auto policy = RetentionPolicy::Compile({Protect("**", "x"), test.rule});
     EXPECT_THAT(policy, StatusIs(kInvalidArgument, "rule 2"));
     EXPECT_THAT(policy, StatusIs(kInvalidArgument, test.want));
+    EXPECT_THAT(CheckRetentionRule(test.rule), StatusIs(kInvalidArgument, test.want));
   }
   EXPECT_THAT(RetentionPolicy::Compile(std::vector<RetentionRule>(101, Protect("**", "*"))), StatusIs(kInvalidArgument, "101"));
 }

@@ -8,6 +8,7 @@ import http.client
 import json
 import os
 import random
+import re
 import shutil
 import signal
 import socket
@@ -82,6 +83,13 @@ def wait_until(condition, seconds, what, interval=0.02):
             return
         time.sleep(interval)
     raise AssertionError(f"not within {seconds} s: {what}")
+
+
+def document_commands(path, *beginnings):
+    """The lines in the code blocks of a Markdown document that begin with one of these, in their order."""
+    blocks = re.findall(r"^```\w*\n(.*?)^```$", path.read_text(), re.DOTALL | re.MULTILINE)
+    lines = [line.strip() for block in blocks for line in block.splitlines()]
+    return [line for line in lines if line.startswith(beginnings)]
 
 
 def tree_bytes(folder):

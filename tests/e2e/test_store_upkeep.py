@@ -8,7 +8,7 @@ import threading
 import unittest
 from pathlib import Path
 
-from harness import CLI, REPOSITORY, STORE, CommandFailed, Http, ScratchTestCase, Stack, binary, run, wait_until
+from harness import CLI, REPOSITORY, STORE, CommandFailed, Http, ScratchTestCase, Stack, binary, document_commands, run, wait_until
 from images import make_busybox_oci_layout
 
 DOCUMENT = REPOSITORY / "docs" / "operations" / "store.md"
@@ -67,9 +67,7 @@ class UpkeepTest(ScratchTestCase):
         """Every `strata store` and `strata-store` line of the document, in its order, with only folders and addresses replaced."""
         self.push("app:1", 1)
         text = DOCUMENT.read_text()
-        blocks = re.findall(r"^```\w*\n(.*?)^```$", text, re.DOTALL | re.MULTILINE)
-        lines = [line.strip() for block in blocks for line in block.splitlines()]
-        lines = [line for line in lines if line.startswith(("strata ", "strata-store "))]
+        lines = document_commands(DOCUMENT, "strata ", "strata-store ")
         self.assertGreater(len(lines), 10)
         cron = re.search(r"^.* root  (strata .*?) >", text, re.MULTILINE).group(1)
         restored = self.stack.scratch / "store-new"

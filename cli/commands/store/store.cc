@@ -13,7 +13,9 @@ absl::Status RunStore(Invocation& invocation) {
                       {"restore", "Make a data folder of a backup.", RunStoreRestore},
                       {"gc", "Remove what nothing refers to, now.", RunStoreGc},
                       {"quota", "Limit what repositories may hold.", RunStoreQuota},
+                      {"retention", "Rules about which tags and manifests go by themselves.", RunStoreRetention},
                       {"prune-cache", "Remove build-cache records by last use.", RunStorePruneCache},
+                      {"tag-history", "Show what a tag pointed to, and when.", RunStoreTagHistory},
                       {"uploads", "Uploads that were begun and not ended.", RunStoreUploads},
                   });
 }

@@ -17,7 +17,9 @@ absl::Status RunStoreBackup(Invocation& invocation);
 absl::Status RunStoreRestore(Invocation& invocation);
 absl::Status RunStoreGc(Invocation& invocation);
 absl::Status RunStorePruneCache(Invocation& invocation);
+absl::Status RunStoreTagHistory(Invocation& invocation);
 absl::Status RunStoreUploads(Invocation& invocation);
 absl::Status RunStoreQuota(Invocation& invocation);
+absl::Status RunStoreRetention(Invocation& invocation);
 
 }  // namespace strata::cli

@@ -227,15 +227,22 @@ absl::Status Collector::ApplyRetentionIfDue() {
 }
 
 void Collector::Loop() {
+  absl::Duration until_run = core_.options.collect_every;
   while (true) {
+    const absl::Duration pause = std::min(until_run, core_.options.apply_retention_every);
     {
       MutexLock lock(mutex_);
-      if (!stopping_) changed_.WaitFor(mutex_, core_.options.collect_every);
+      if (!stopping_) changed_.WaitFor(mutex_, pause);
       if (stopping_) return;
     }
-    const absl::StatusOr<GarbageReport> report = RunOnce();
+    until_run -= pause;
+    absl::Status collected;
+    if (until_run <= absl::ZeroDuration()) {
+      collected = RunOnce().status();
+      until_run = core_.options.collect_every;
+    }
     const absl::Status applied = ApplyRetentionIfDue();
-    for (const absl::Status& status : {report.status(), applied}) {
+    for (const absl::Status& status : {collected, applied}) {
       if (!status.ok() && core_.options.on_background_error) core_.options.on_background_error(status);
     }
   }
