@@ -11,7 +11,7 @@ from peers import Failed, Strata
 from transfer import MIB, REPOSITORY, Blob, curl, put_monolithic
 
 GARBAGE_BYTES = 256 * 1024  # an extent each
-GRACE_SECONDS = 20  # longer than filling and measuring take apart
+GRACE_SECONDS = 45  # longer than filling and measuring take apart
 FLAGS = ["--gc-grace", f"{GRACE_SECONDS}s", "--gc-interval", "1s"]
 
 

@@ -1,5 +1,8 @@
 #include "services/store/engine/rocks_key_value.h"
 
+#include <sys/stat.h>
+
+#include <cerrno>
 #include <cstring>
 #include <map>
 #include <utility>
@@ -373,6 +376,8 @@ absl::StatusOr<std::unique_ptr<KeyValueStore>> OpenRocksKeyValue(const std::stri
   transactions.default_lock_timeout = 2000;
   std::vector<rocksdb::ColumnFamilyHandle*> families;
   rocksdb::TransactionDB* db = nullptr;
+  // RocksDB makes a missing folder too, but logs an error about it first.
+  if (::mkdir(path.c_str(), 0700) != 0 && errno != EEXIST) return ErrnoStatus(errno, "making the folder of the metadata");
   const rocksdb::Status status = OpenTransactional(DatabaseOptions(), transactions, path, descriptors, &families, &db);
   if (!status.ok()) return OpenError(status, path);
   return std::make_unique<RocksKeyValue>(std::unique_ptr<rocksdb::TransactionDB>(db), std::move(families), std::move(on_synced_commit));
